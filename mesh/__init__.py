@@ -1,0 +1,1 @@
+"""Components with inboxes and outboxes, wired like pipes, across processes and machines."""
