@@ -1,0 +1,126 @@
+"""Backplane: a named place to publish to and subscribe from.
+
+Laws
+1. Every message that is published reaches everybody who is subscribed then, in one order for all.
+2. Who comes before the backplane waits for it; who leaves is unlinked and disturbs nobody.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+from kamesh.component import Component
+from kamesh.owner import Policy
+from kamesh.runtime import current_runtime
+from kamesh.strand import Strand
+from kamesh.wiring import link
+
+__all__ = ["Backplane", "PublishTo", "SubscribeTo"]
+
+
+def _service(name: str) -> str:
+    return f"backplane:{name}"
+
+
+class Backplane(Component):
+    """A named place to publish to and subscribe from.
+
+    Example: `Backplane("NEWS")` beside `Pipeline(source, PublishTo("NEWS"))` and
+    `Pipeline(SubscribeTo("NEWS"), ConsoleEchoer())`.
+
+    Boxes: inbox, what is published; outbox, to the subscribers.
+
+    How it ends: when told to on `control`; with `until_finished`, when everybody who published has
+    ended. Its end is the end of the stream for all subscribers.
+    """
+
+    def __init__(
+        self, name: str, *, until_finished: bool = False, component_name: str | None = None
+    ) -> None:
+        """Make a backplane called `name`; names are unique within a node."""
+        super().__init__(name=component_name)
+        self.topic = name
+        self.until_finished = until_finished
+
+    def main(self) -> Generator[None, None, None]:
+        """Offer itself, and pass on what is published."""
+        current_runtime().services.register(_service(self.topic), self._strand, "inbox")
+        while not (
+            self._strand.stopped or self._told() or (self.until_finished and self.stopping())
+        ):
+            self.send_all(self.inbox)
+            yield self.pause()
+
+    def _told(self) -> bool:
+        return bool(self.control.queue) and self.stopping()
+
+
+class _AtBackplane(Component):
+    """What publishers and subscribers share: to find the backplane, whenever it comes."""
+
+    def __init__(self, name: str, *, component_name: str | None = None) -> None:
+        super().__init__(name=component_name)
+        self.topic = name
+
+    def find(self) -> Generator[None, None, Strand | None]:
+        """Wait for the backplane; None if it is time to end first."""
+        services = current_runtime().services
+        there: list[bool] = []
+        services.when_there(
+            _service(self.topic), lambda: (there.append(True), self._strand.wake())[0]
+        )
+        while not there:
+            if self._strand.stopped or (self.control.queue and self.stopping()):
+                return None
+            yield self.pause()
+        return services.find(_service(self.topic))[0]
+
+
+class PublishTo(_AtBackplane):
+    """Publishes to a backplane what comes to its inbox.
+
+    Example: `Pipeline(ConsoleReader(), PublishTo("NEWS"))`.
+
+    Boxes: inbox, what to publish; backplane, linked to it; outbox is unused. How it ends: with its
+    inbox; what arrives before the backplane does waits, with back-pressure.
+    """
+
+    outboxes = {"outbox": "unused", "backplane": "to the backplane", "signal": "passed on"}
+
+    def main(self) -> Generator[None, None, None]:
+        """Link to the backplane and pass on."""
+        backplane = yield from self.find()
+        if backplane is None:
+            return
+        self.link(("", "backplane"), (backplane.component, "inbox"))
+        while not self.stopping():
+            self.send_all(self.inbox, "backplane")
+            yield self.pause()
+
+
+class SubscribeTo(_AtBackplane):
+    """Sends on what is published to a backplane, from when it is linked.
+
+    Example: `Pipeline(SubscribeTo("NEWS"), ConsoleEchoer())`; `policy` says what happens when who
+    reads is slow (`block` by default: the publishers wait).
+
+    Boxes: outbox, what is published. How it ends: when the backplane does, or when told to on `control`.
+    """
+
+    def __init__(
+        self, name: str, *, policy: Policy | str = Policy.BLOCK, component_name: str | None = None
+    ) -> None:
+        """Subscribe to the backplane called `name`."""
+        super().__init__(name, component_name=component_name)
+        self.policy = Policy(policy)
+
+    def main(self) -> Generator[None, None, None]:
+        """Have the backplane's outbox pass on to this one's."""
+        backplane = yield from self.find()
+        if backplane is None:
+            return
+        source = backplane.outboxes["outbox"]
+        linkage = link(source, self.outbox, policy=self.policy, fanout="all")
+        self._strand.made.append(linkage)
+        while not (source.ended or self.stopping()):
+            yield self.pause(1.0)

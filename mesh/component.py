@@ -1,0 +1,373 @@
+"""Component: what people write. It knows its boxes and nothing else.
+
+Laws
+1. To construct a component starts nothing; forgetting `super().__init__()` breaks nothing.
+2. A mistake with a box is refused at once, with the names of the boxes there are.
+3. The kind follows from `main`: a generator, `async def`, or (ThreadedComponent) a plain function.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Awaitable, Generator, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kamesh import linking, running
+from kamesh.errors import Ended, LinkageRefused, NotSuitable, UnknownBox
+from kamesh.inbox import Inbox, InboxStatistics
+from kamesh.linking import End, Ends
+from kamesh.outbox import Outbox
+from kamesh.owner import DEFAULT_BOUND, Policy
+from kamesh.scheduler import TaskState
+from kamesh.strand import AsyncStrand, Strand
+from kamesh.wiring import Linkage, unlink
+
+if TYPE_CHECKING:
+    from kamesh.handle import Handle
+
+__all__ = ["Component", "ComponentStatistics", "strand_of"]
+
+_ids = count(1)
+
+
+class BoxAttribute:
+    """Lets `self.video` be the box named "video"; an attribute of that name set by hand hides it."""
+
+    def __init__(self, name: str) -> None:
+        """Remember which."""
+        self.name = name
+
+    def __get__(self, component: Component | None, owner: type) -> Any:
+        """Give the box."""
+        if component is None:
+            return self
+        strand = component._strand
+        box = strand.inboxes.get(self.name)
+        return strand.outboxes[self.name] if box is None else box
+
+
+@dataclass(frozen=True, slots=True)
+class ComponentStatistics:
+    """One component in figures."""
+
+    path: str
+    kind: str
+    state: str
+    turns: int
+    inboxes: tuple[InboxStatistics, ...]
+    sent: Mapping[str, int]
+
+
+class Component:
+    """A part with named, bounded inboxes and named outboxes, and a `main` that does its work.
+
+    Example, as a generator (the fast kind):
+
+        class Upper(Component):
+            def main(self):
+                while not self.stopping():
+                    for text in self.inbox:
+                        self.send(text.upper())
+                    yield self.pause()
+
+    and as a coroutine:
+
+        class Upper(Component):
+            async def main(self):
+                async for text in self.inbox:
+                    await self.send(text.upper())
+
+    Boxes: those that `inboxes` and `outboxes` name, with what each is for; `control` and `signal`
+    are always among them. `bounds` gives how many messages an inbox holds (default 1024, None for
+    no limit).
+
+    How it ends: when `main` returns, its outboxes end and whoever they feed hears of it. When `main`
+    raises, they end with a Failure that names the component and the line.
+    """
+
+    inboxes: ClassVar[Mapping[str, str]] = {
+        "inbox": "what to work on",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar[Mapping[str, str]] = {
+        "outbox": "what came of it",
+        "signal": "passes on what was told on control",
+    }
+    bounds: ClassVar[Mapping[str, int | None]] = {}
+
+    inbox: Inbox
+    control: Inbox
+    outbox: Outbox
+    signal: Outbox
+
+    _strand: Strand
+    _strand_kind: ClassVar[type[Strand]] = Strand
+
+    def __init_subclass__(cls, **more: Any) -> None:
+        """Read the boxes that the class declares, and which kind of `main` it has."""
+        super().__init_subclass__(**more)
+        _declare_boxes(cls)
+        if "main" in cls.__dict__:
+            is_async = inspect.iscoroutinefunction(inspect.unwrap(cls.main))
+            if is_async and cls._strand_kind is Strand:
+                cls._strand_kind = AsyncStrand
+            elif not is_async and cls._strand_kind is AsyncStrand:
+                cls._strand_kind = Strand
+
+    def __new__(cls, *args: Any, **options: Any) -> Component:
+        """Give the new component its boxes, whatever its `__init__` does or forgets."""
+        self = super().__new__(cls)
+        self.id = next(_ids)
+        self._strand = cls._strand_kind(self, cls.__name__)
+        return self
+
+    def __init__(self, *, name: str | None = None) -> None:
+        """Make a component; `name` is what messages and pictures call it (default: its class)."""
+        if name is not None:
+            self.name = name
+
+    id: int
+
+    @property
+    def name(self) -> str:
+        """What it is called; among the parts of one chassis each name is used once."""
+        return self._strand.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self._strand.name = self._strand.path = name
+
+    @property
+    def path(self) -> str:
+        """Its name behind those of the chassis that hold it: `OUTER/INNER/Upper`."""
+        return self._strand.path
+
+    @property
+    def state(self) -> str:
+        """Where it stands: new, ready, blocked, asleep or ended."""
+        strand = self._strand
+        if strand.blocked and strand.state == TaskState.ASLEEP:
+            return "blocked"
+        state = TaskState(strand.state)
+        return "ready" if state in (TaskState.RUNNING, TaskState.WOKEN) else state.name.lower()
+
+    @property
+    def failure(self) -> Any:
+        """Why it failed (a Failure), or None."""
+        return self._strand.failure
+
+    def __repr__(self) -> str:
+        """Name it and its number."""
+        return f"<{self.path} #{self.id} {self.state}>"
+
+    def main(self) -> Any:
+        """Do the work; write this one yourself."""
+        raise NotSuitable(
+            f"{type(self).__name__} has no main(): write one, as a generator or async"
+        )
+
+    # -- messages
+
+    def send(self, message: object, outbox: str = "outbox") -> Awaitable[None]:
+        """Send `message`; a coroutine awaits this, and so waits for room."""
+        try:
+            box = self._strand.outboxes[outbox]
+        except KeyError:
+            raise self._no_box("outbox", outbox) from None
+        box.put(message)
+        return box
+
+    def send_all(self, messages: Iterable[object], outbox: str = "outbox") -> Awaitable[None]:
+        """Send all of `messages`, in order: the fast way for many."""
+        box = self._outbox(outbox)
+        box.extend(messages)
+        return box
+
+    def recv(self, inbox: str = "inbox") -> Any:
+        """Take the oldest message; EmptyInbox if there is none."""
+        return self._inbox(inbox).recv()
+
+    def data_ready(self, inbox: str = "inbox") -> bool:
+        """Say whether a message waits."""
+        return len(self._inbox(inbox).queue) > 0
+
+    def any_ready(self) -> bool:
+        """Say whether a message waits at any inbox."""
+        return any(box.queue for box in self._strand.inboxes.values())
+
+    def room(self, outbox: str | None = None) -> int:
+        """Say how many messages may be sent before something is full (very many if nothing can be)."""
+        return self._strand.room() if outbox is None else self._outbox(outbox).room()
+
+    def pause(self, timeout: float | None = None) -> None:
+        """Sleep at the next `yield` until something arrives, or for at most `timeout` seconds."""
+        strand = self._strand
+        strand.pausing = True
+        if timeout is not None and strand.runtime is not None:
+            strand.runtime.scheduler.wake_later(strand, timeout)
+
+    async def wait(self) -> None:
+        """Wait, in a coroutine, until something arrives at any inbox or one of them ends."""
+        await self._strand.wait()
+
+    def stopping(self) -> bool:
+        """Say whether it is time to end: told to on `control`, or all that fed it has ended.
+
+        After `Shutdown` at once; after `ProducerFinished`, or the end of all streams, once what has
+        arrived is taken. What was told is passed on by `signal`.
+        """
+        return self._strand.stopping()
+
+    def now(self) -> float:
+        """Tell the time in seconds, by the clock that `pause(timeout)` goes by."""
+        if self._strand.runtime is None:
+            raise Ended(f"{self.path} does not run yet, so it has no clock to ask")
+        return self._strand.runtime.now()
+
+    # -- boxes
+
+    def add_inbox(self, name: str, bound: int | None = DEFAULT_BOUND) -> str:
+        """Add an inbox while it runs; a name already there is made distinct. The name is returned."""
+        name = _distinct(name, self._strand.inboxes)
+        self._strand.inboxes[name] = self._strand.inbox_type(name, self._strand, bound)
+        return name
+
+    def add_outbox(self, name: str) -> str:
+        """Add an outbox while it runs; a name already there is made distinct. The name is returned."""
+        name = _distinct(name, self._strand.outboxes)
+        self._strand.outboxes[name] = Outbox(name, self._strand)
+        return name
+
+    def delete_inbox(self, name: str) -> None:
+        """Take an inbox away, with the linkages to it."""
+        linking.sever(self._inbox(name))
+        del self._strand.inboxes[name]
+
+    def delete_outbox(self, name: str) -> None:
+        """Take an outbox away, with the linkages from it."""
+        linking.sever(self._outbox(name))
+        del self._strand.outboxes[name]
+
+    def _inbox(self, name: str) -> Inbox:
+        try:
+            return self._strand.inboxes[name]
+        except KeyError:
+            raise self._no_box("inbox", name) from None
+
+    def _outbox(self, name: str) -> Outbox:
+        try:
+            return self._strand.outboxes[name]
+        except KeyError:
+            raise self._no_box("outbox", name) from None
+
+    def _no_box(self, kind: str, name: str) -> UnknownBox:
+        have = self._strand.inboxes if kind == "inbox" else self._strand.outboxes
+        plural = "inboxes" if kind == "inbox" else "outboxes"
+        return UnknownBox(
+            f"{self.path} ({type(self).__name__}) has no {kind} {name!r}; its {plural}: "
+            + ", ".join(map(repr, have))
+        )
+
+    # -- linkages
+
+    def part(self, name: object) -> Component:
+        """Find the component that the end of a linkage names: itself, or one given as it is."""
+        if isinstance(name, Component):
+            return name
+        if name == "":
+            return self
+        raise LinkageRefused(f"{name!r} is not a component; {self.path} has no named parts")
+
+    def link(self, source: End, to: Ends, policy: Policy | str = Policy.BLOCK) -> list[Linkage]:
+        """Link the box `source` to the box `to`, or to several: a list or ToAll copies, ByDemand deals.
+
+        A box is a pair of a component (its name within a chassis, `""` for itself) and the box's name.
+        The linkages are undone when this component ends.
+        """
+        made = linking.link_ends(self, source, to, Policy(policy))
+        self._strand.made += made
+        return made
+
+    def unlink(self, what: Linkage | Component) -> int:
+        """Undo a linkage that this component made, or all it made with a component; say how many."""
+        undone = [
+            one
+            for one in self._strand.made
+            if what is one or (isinstance(what, Component) and linking.touches(one, what))
+        ]
+        self._strand.made = [one for one in self._strand.made if one not in undone]
+        return sum(unlink(one) for one in undone)
+
+    # -- running
+
+    def run(self) -> None:
+        """Run it to its end; raise ComponentFailed if it fails."""
+        running.run(self._strand)
+
+    async def run_async(self) -> None:
+        """Run it to its end within a running event loop."""
+        await running.run_async(self._strand)
+
+    def background(self) -> Handle:
+        """Run it in a thread of its own, and give a handle to put messages in and get them out."""
+        from kamesh.handle import Handle  # a handle is made of components' parts: it stands above
+
+        return Handle(self)
+
+    def stop(self) -> None:
+        """End it now, and only it; from its event loop's own thread."""
+        self._strand.stop()
+
+    def statistics(self) -> ComponentStatistics:
+        """Give the figures."""
+        strand = self._strand
+        return ComponentStatistics(
+            strand.path,
+            type(self).__name__,
+            self.state,
+            strand.turns,
+            tuple(box.statistics() for box in strand.inboxes.values()),
+            {name: box.sent for name, box in strand.outboxes.items()},
+        )
+
+    def nested(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
+        """Run `generator` to its end, then go on: `yield from self.nested(...)`."""
+        return (yield from generator)
+
+
+def strand_of(component: object) -> Strand:
+    """Give the strand of a component; NotSuitable for anything else."""
+    strand = getattr(component, "_strand", None)
+    if not isinstance(strand, Strand):
+        raise NotSuitable(f"{component!r} is not a component")
+    return strand
+
+
+def _declare_boxes(cls: type[Component]) -> None:
+    for kind, always in (("inboxes", "control"), ("outboxes", "signal")):
+        boxes = getattr(cls, kind)
+        if not isinstance(boxes, Mapping):
+            boxes = dict.fromkeys(boxes, "")
+        if always not in boxes:
+            boxes = {**boxes, always: getattr(Component, kind)[always]}
+        setattr(cls, kind, boxes)
+    both = set(cls.inboxes) & set(cls.outboxes)
+    if both:
+        raise NotSuitable(f"{cls.__name__} has an inbox and an outbox both named {min(both)!r}")
+    for name in set(cls.bounds) - set(cls.inboxes):
+        raise UnknownBox(f"{cls.__name__}.bounds names {name!r}, which is not one of its inboxes")
+    for name in (*cls.inboxes, *cls.outboxes):
+        if not hasattr(cls, name):
+            setattr(cls, name, BoxAttribute(name))
+
+
+for _name in (*Component.inboxes, *Component.outboxes):
+    setattr(Component, _name, BoxAttribute(_name))
+
+
+def _distinct(name: str, taken: Mapping[str, object]) -> str:
+    if name not in taken:
+        return name
+    return next(f"{name}-{n}" for n in count(2) if f"{name}-{n}" not in taken)

@@ -1,0 +1,81 @@
+"""What travels on `control` and `signal`, and what a broken stream ends with.
+
+Laws: each is a frozen record that arrives as it was sent, in this process or in another; a component
+may send any other object on `signal` too, and only these have a meaning to kamesh itself.
+"""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from dataclasses import dataclass
+from types import TracebackType
+
+from kamesh.codec import register
+
+__all__ = ["Failure", "ProducerFinished", "Shutdown", "failure_of"]
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class ProducerFinished:
+    """No more is coming: finish what you have, pass this on, and end.
+
+    `at_end` marks the one that kamesh itself sends for a component that has ended; whoever is still
+    fed by others goes on.
+    """
+
+    who: str = ""
+    at_end: bool = False
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """Stop now: leave what is unread, pass this on, and end."""
+
+    reason: str = ""
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a stream broke: the component that raised, what it raised, and at which line of whose file."""
+
+    component: str
+    error: str
+    message: str
+    file: str = ""
+    line: int = 0
+    text: str = ""
+
+    def __str__(self) -> str:
+        """Put it in a sentence."""
+        where = f" at {self.file}:{self.line}: `{self.text}`" if self.file else ""
+        what = f"{self.error}: {self.message}" if self.message else self.error
+        return f"{self.component} failed with {what}{where}"
+
+
+def failure_of(component: str, error: BaseException, *, ours: str = "") -> Failure:
+    """Describe `error` as raised by `component`, at the last line outside the folder `ours`.
+
+    The line named is the user's own: the innermost frame whose file does not lie in kamesh itself,
+    or the innermost frame of all when the error arose in a part that kamesh ships.
+    """
+    frame = _blame(error.__traceback__, ours)
+    if frame is None:
+        return Failure(component, type(error).__name__, str(error))
+    return Failure(
+        component,
+        type(error).__name__,
+        str(error),
+        frame.filename,
+        frame.lineno or 0,
+        linecache.getline(frame.filename, frame.lineno or 0).strip(),
+    )
+
+
+def _blame(trace: TracebackType | None, ours: str) -> traceback.FrameSummary | None:
+    frames = traceback.extract_tb(trace)
+    theirs = [f for f in frames if not (ours and f.filename.startswith(ours))]
+    return (theirs or list(frames) or [None])[-1]

@@ -1,0 +1,218 @@
+"""The outbox, and the feed that joins one outbox to one inbox.
+
+Feeds are what linkages come down to once every box that merely passes on has been followed to its end
+(`wiring.py`), so a message costs the same however deeply the components at both ends are nested.
+
+Laws
+1. A sender never learns of a full inbox by an exception, and never looks for one itself: a component
+   that runs in turns is not run, a coroutine waits in `await`.
+2. Writers that run in turns append straight to the inbox's queue, and the difference is settled when
+   the turn is over; everyone else accounts for each message.
+3. Between two turns of a writer an inbox may hold more than its bound by what that one turn sent,
+   never by more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from kamesh.inbox import Inbox
+from kamesh.owner import UNLIMITED, Owner, Policy
+
+if TYPE_CHECKING:
+    from kamesh.messages import Failure
+    from kamesh.wiring import Linkage
+
+__all__ = ["Feed", "Outbox"]
+
+_DONE: Iterator[Any] = iter(())
+
+
+class Feed:
+    """One outbox's way into one inbox, with its policy and its counts."""
+
+    __slots__ = (
+        "dropped",
+        "limit",
+        "linkages",
+        "live",
+        "plain",
+        "policy",
+        "sent",
+        "sink",
+        "source",
+    )
+
+    def __init__(self, source: Outbox, sink: Inbox, policy: Policy, linkages: tuple[Linkage, ...]):
+        """Join them; the inbox counts one more live feeder unless the outbox has ended."""
+        self.source = source
+        self.sink = sink
+        self.policy = policy
+        self.linkages = linkages
+        self.sent = 0
+        self.dropped = 0
+        self.live = not source.ended
+        self.limit = UNLIMITED
+        self.plain = False
+        sink.add_feed(self)
+
+    def bind(self) -> None:
+        """Find out whether the writer may append to the queue itself and settle after its turn.
+
+        It may where both ends run in turns, nothing is dropped, and it is the writer's only way in.
+        """
+        writer, sink = self.source.owner, self.sink
+        self.plain = (
+            self.policy is Policy.BLOCK
+            and writer.in_turns
+            and sink.owner.in_turns
+            and sink.owner is not writer
+            and not sink.closed
+            and not any(f.source.owner is writer for f in sink.feeds if f is not self)
+        )
+
+    def put(self, message: object) -> None:
+        """Bring one message in, accounted for at once, as the policy says."""
+        sink = self.sink
+        if sink.closed:
+            self.dropped += 1
+            sink.dropped += 1
+            return
+        if self.policy is not Policy.BLOCK and not self._make_room(sink):
+            return
+        self.sent += 1
+        sink.deliver(message)
+
+    def _make_room(self, sink: Inbox) -> bool:
+        keep = 0 if self.policy is Policy.LATEST else (sink.bound or UNLIMITED) - 1
+        excess = len(sink.queue) - keep
+        if excess <= 0:
+            return True
+        self.dropped += excess
+        if self.policy is Policy.DROP_NEWEST:
+            self.dropped -= excess - 1
+            sink.dropped += 1
+            return False
+        sink.discard(excess)
+        return True
+
+    def settle(self) -> None:
+        """Account for what a writer appended in the turn that is now over."""
+        sink = self.sink
+        more = len(sink.queue) - sink.level
+        self.sent += more
+        sink.arrived += more
+        sink.level += more
+        sink.owner.arrived(sink)
+
+
+class Outbox:
+    """A named mouth out. Awaiting it waits for room in all it feeds."""
+
+    __slots__ = (
+        "_rooms",
+        "ended",
+        "fanout",
+        "feeds",
+        "name",
+        "owner",
+        "put",
+        "sources",
+        "targets",
+        "unheard",
+    )
+
+    def __init__(self, name: str, owner: Owner) -> None:
+        """Make an outbox that is linked to nothing: what it is sent is discarded and counted."""
+        self.name = name
+        self.owner = owner
+        self.feeds: tuple[Feed, ...] = ()
+        self.put: Callable[[object], None] = self._discard
+        self.targets: tuple[Linkage, ...] = ()  # linkages out of it, and into it
+        self.sources: tuple[Linkage, ...] = ()
+        self.fanout: str | None = None
+        self.ended = False
+        self.unheard = 0  # messages sent while nothing was linked
+        self._rooms: list[asyncio.Future[None]] | None = None
+
+    @property
+    def label(self) -> str:
+        """`COMPONENT.box`, as people write it."""
+        return f"{self.owner.path}.{self.name}"
+
+    @property
+    def sent(self) -> int:
+        """Messages sent to what is linked now, counted once for each inbox."""
+        return sum(feed.sent for feed in self.feeds)
+
+    def bind(self) -> None:
+        """Choose, now that the feeds are known, the shortest way a message can take."""
+        for feed in self.feeds:
+            feed.bind()
+        match self.feeds:
+            case ():
+                self.put = self._discard
+            case (feed,):
+                self.put = feed.sink.queue.append if feed.plain else feed.put
+            case feeds:
+                self.put = _to_each(tuple(f.sink.queue.append if f.plain else f.put for f in feeds))
+
+    def extend(self, messages: Iterable[object]) -> None:
+        """Send all of `messages`, in order."""
+        if len(self.feeds) == 1 and self.feeds[0].plain:
+            self.feeds[0].sink.queue.extend(messages)
+        else:
+            for message in messages:
+                self.put(message)
+
+    def room(self) -> int:
+        """Say how many messages may be sent before an inbox that this outbox feeds is full."""
+        return min((feed.limit - len(feed.sink.queue) for feed in self.feeds), default=UNLIMITED)
+
+    def finish(self, failure: Failure | None = None) -> None:
+        """End: nothing more is sent, and every inbox it feeds hears of it."""
+        if self.ended:
+            return
+        self.ended = True
+        for feed in self.feeds:
+            if feed.live:
+                feed.live = False
+                feed.sink.feed_ended(failure)
+
+    def room_again(self) -> None:
+        """Let go who waits for room, if there is some."""
+        if self._rooms and self.room() > 0:
+            waiting, self._rooms = self._rooms, None
+            for future in waiting:
+                if not future.done():
+                    future.set_result(None)
+
+    def __await__(self) -> Generator[Any, None, None]:
+        """Wait until there is room."""
+        for feed in self.feeds:
+            if len(feed.sink.queue) >= feed.limit:
+                return self._wait_for_room().__await__()
+        return _DONE  # type: ignore[return-value]  # an iterator that is over is all `await` needs
+
+    async def _wait_for_room(self) -> None:
+        while self.room() <= 0:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            if self._rooms is None:
+                self._rooms = []
+            self._rooms.append(future)
+            for feed in self.feeds:
+                feed.sink.waiting[self.owner] = None
+            await future
+
+    def _discard(self, message: object) -> None:
+        self.unheard += 1
+
+
+def _to_each(puts: tuple[Callable[[object], None], ...]) -> Callable[[object], None]:
+    def put(message: object) -> None:
+        for one in puts:
+            one(message)
+
+    return put

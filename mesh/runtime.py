@@ -1,0 +1,158 @@
+"""A runtime: what the components of one event loop share, and the ways to run them.
+
+It holds the scheduler, the components that run, and the services they look up by name. There is one
+for each event loop, made when the first component is run there.
+
+Laws
+1. A runner returns when what it runs has ended, and at once when there is nothing to run.
+2. A failure nobody above handles reaches the runner as ComponentFailed, with the original behind it;
+   one that somebody handles is logged, never swallowed.
+3. Whatever ends the wait (an interrupt, a cancellation), the components are ended too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from weakref import WeakKeyDictionary
+
+from kamesh.errors import ComponentFailed, NameTaken, UnknownName
+from kamesh.scheduler import Scheduler
+from kamesh.strand import Strand
+
+__all__ = ["Runtime", "Services", "current_runtime", "run_strand"]
+
+log = logging.getLogger("kamesh")
+
+_RUNTIMES: WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = WeakKeyDictionary()
+
+
+class Runtime:
+    """What runs in one event loop."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Make one for `loop`."""
+        self.loop = loop
+        self.scheduler = Scheduler(loop)
+        self.services = Services()
+        self.running: dict[int, Strand] = {}  # by component id
+        self.on_change: list[Callable[[str, Strand], None]] = []  # told "started" and "ended"
+
+    def now(self) -> float:
+        """Tell the time, in seconds, of the clock all waiting is measured by."""
+        return self.loop.time()
+
+    def started(self, strand: Strand) -> None:
+        """Note that `strand` runs."""
+        self.running[strand.component.id] = strand
+        for hear in self.on_change:
+            hear("started", strand)
+
+    def ended(self, strand: Strand, error: BaseException | None) -> None:
+        """Note that `strand` is over; what it raised is the parent's or the runner's to handle."""
+        self.running.pop(strand.component.id, None)
+        self.services.forget(strand)
+        if error is not None and strand.parent is None and strand.on_end is None:
+            log.error("%s", strand.failure, exc_info=error)
+        for hear in self.on_change:
+            hear("ended", strand)
+
+
+def current_runtime() -> Runtime:
+    """Give the runtime of the running event loop, made if need be."""
+    loop = asyncio.get_running_loop()
+    runtime = _RUNTIMES.get(loop)
+    if runtime is None:
+        runtime = _RUNTIMES[loop] = Runtime(loop)
+    return runtime
+
+
+async def run_strand(strand: Strand) -> None:
+    """Run `strand` to its end; raise ComponentFailed if it failed."""
+    over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
+
+    def ended(_: Strand, error: BaseException | None) -> None:
+        if not over.done():
+            over.set_result(error)
+
+    strand.on_end = ended
+    strand.start(current_runtime())
+    try:
+        error = await over
+    except BaseException:
+        strand.stop()
+        raise
+    if error is not None:
+        if isinstance(error, ComponentFailed):
+            raise error
+        raise ComponentFailed(strand.failure) from error
+
+
+class Services:
+    """Names that components of one runtime are found by, and values that are kept under a name.
+
+    A service is an inbox of a running component under a unique name; a tracked value is declared
+    once and then only updated. Kamaelia's CoordinatingAssistantTracker.
+    """
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._services: dict[str, tuple[Strand, str]] = {}
+        self._values: dict[str, object] = {}
+        self._waiting: dict[str, list[Callable[[], None]]] = {}
+
+    def register(self, name: str, strand: Strand, inbox: str) -> None:
+        """Offer `inbox` of `strand` under `name`."""
+        if name in self._services:
+            raise NameTaken(
+                f"the service {name!r} is there already: {self._services[name][0].path}"
+            )
+        if not isinstance(strand, Strand) or inbox not in strand.inboxes:
+            raise UnknownName(f"{strand!r} has no inbox {inbox!r} to offer as the service {name!r}")
+        self._services[name] = (strand, inbox)
+        for tell in self._waiting.pop(name, ()):
+            tell()
+
+    def deregister(self, name: str) -> None:
+        """Take `name` back."""
+        if name not in self._services:
+            raise UnknownName(f"there is no service {name!r} to take back")
+        del self._services[name]
+
+    def find(self, name: str) -> tuple[Strand, str]:
+        """Give the strand and the inbox that `name` stands for."""
+        try:
+            return self._services[name]
+        except KeyError:
+            raise UnknownName(f"there is no service {name!r}") from None
+
+    def when_there(self, name: str, tell: Callable[[], None]) -> None:
+        """Call `tell` when `name` is registered: now, if it is."""
+        if name in self._services:
+            tell()
+        else:
+            self._waiting.setdefault(name, []).append(tell)
+
+    def forget(self, strand: Strand) -> None:
+        """Take back all that `strand` offered."""
+        for name in [n for n, (owner, _) in self._services.items() if owner is strand]:
+            del self._services[name]
+
+    def track(self, name: str, value: object) -> None:
+        """Declare a tracked value."""
+        if name in self._values:
+            raise NameTaken(f"the value {name!r} is tracked already; update it")
+        self._values[name] = value
+
+    def update(self, name: str, value: object) -> None:
+        """Give a tracked value anew."""
+        if name not in self._values:
+            raise UnknownName(f"no value {name!r} is tracked; declare it with track()")
+        self._values[name] = value
+
+    def value(self, name: str) -> object:
+        """Give a tracked value."""
+        if name not in self._values:
+            raise UnknownName(f"no value {name!r} is tracked")
+        return self._values[name]

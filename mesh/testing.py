@@ -1,0 +1,155 @@
+"""What tests need: time that passes at once, and components run with what they are given.
+
+Laws
+1. With the virtual clock nothing ever sleeps: when all wait, the clock goes to the next deadline.
+2. A run that can never end is reported as such, and who waits for what.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Coroutine, Generator, Iterable, Mapping
+from typing import Any, TypeVar
+
+from kamesh.component import Component
+from kamesh.errors import Ended, KameshError
+from kamesh.runtime import current_runtime, run_strand
+from kamesh.wiring import link
+
+__all__ = ["Collector", "Feeder", "Stalled", "VirtualClockLoop", "run", "run_coroutine"]
+
+Result = TypeVar("Result")
+PATIENCE = 5.0  # real seconds to wait for threads when nothing else is left to happen
+
+
+class Stalled(KameshError):
+    """Everything waits and nothing is left that could happen."""
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Looks at what is ready, and moves the clock instead of waiting."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = super().select(0)
+        if ready or timeout == 0:
+            return ready
+        if timeout is not None:
+            self.now += timeout
+            return ready
+        ready = super().select(PATIENCE)
+        if not ready:
+            raise Stalled(
+                "everything waits, there is no deadline, and nothing can arrive: "
+                + (_who_waits() or "no component runs")
+            )
+        return ready
+
+
+def _who_waits() -> str:
+    strands = current_runtime().running.values()
+    return ", ".join(f"{s.path} is {s.component.state}" for s in strands)
+
+
+class VirtualClockLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock starts at 0 and jumps to the next deadline when all wait.
+
+    Example: `asyncio.Runner(loop_factory=VirtualClockLoop).run(main())`. What has a thread, a process
+    or a socket in it lives in real time and does not belong here.
+    """
+
+    def __init__(self) -> None:
+        """Begin at 0 seconds."""
+        self._jumping = _JumpingSelector()
+        super().__init__(self._jumping)
+
+    def time(self) -> float:
+        """Tell the virtual time in seconds."""
+        return self._jumping.now
+
+
+def run_coroutine(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine under the virtual clock."""
+    with asyncio.Runner(loop_factory=VirtualClockLoop) as runner:
+        return runner.run(main)
+
+
+class Feeder(Component):
+    """Sends what it is given, as room allows, and ends.
+
+    Boxes: outbox, the messages in their order. How it ends: when all are sent.
+    """
+
+    def __init__(self, messages: Iterable[object], *, name: str | None = None) -> None:
+        """Take the messages."""
+        super().__init__(name=name)
+        self.messages = messages
+
+    def main(self) -> Generator[None, None, None]:
+        """Send them."""
+        for message in self.messages:
+            while self.room("outbox") <= 0:
+                yield
+            self.send(message)
+
+
+class Collector(Component):
+    """Keeps what it is sent, in `messages`.
+
+    Boxes: inbox, what to keep. How it ends: with its inbox.
+    """
+
+    def __init__(self, *, name: str | None = None) -> None:
+        """Begin with none."""
+        super().__init__(name=name)
+        self.messages: list[Any] = []
+
+    def main(self) -> Generator[None, None, None]:
+        """Keep them."""
+        while not self.stopping():
+            self.messages.extend(self.inbox)
+            yield self.pause()
+
+
+def run(
+    component: Component,
+    inputs: Iterable[object] | Mapping[str, Iterable[object]] = (),
+    *,
+    limit: float = 3600.0,
+) -> dict[str, list[Any]]:
+    """Run `component` under the virtual clock with messages for its inboxes; give what it sent.
+
+    `inputs` is a list for `inbox`, or a mapping of inboxes to lists; each of these streams ends after
+    its last message. The result has a list for every outbox. `limit` is virtual seconds; a run that
+    takes longer, or that can never end, is an error (Ended, Stalled).
+
+    Example: `assert run(Upper(), ["a", "b"])["outbox"] == ["A", "B"]`.
+    """
+    given = inputs if isinstance(inputs, Mapping) else {"inbox": inputs}
+
+    async def main() -> dict[str, list[Any]]:
+        strand = component._strand
+        collectors = {name: Collector(name=f"collect-{name}") for name in strand.outboxes}
+        for name, box in strand.outboxes.items():
+            link(box, collectors[name].inbox)
+        others: list[Component] = list(collectors.values())
+        for name, messages in given.items():
+            feeder = Feeder(messages, name=f"feed-{name}")
+            link(feeder.outbox, component._inbox(name))
+            others.append(feeder)
+        runtime = current_runtime()
+        for other in others:
+            other._strand.start(runtime)
+        try:
+            await asyncio.wait_for(run_strand(strand), limit)
+        except TimeoutError:
+            raise Ended(f"{component.path} still runs after {limit:g} virtual seconds") from None
+        while any(c._strand.component.state != "ended" for c in collectors.values()):
+            await asyncio.sleep(0)
+        return {name: collector.messages for name, collector in collectors.items()}
+
+    return run_coroutine(main())
