@@ -1,1 +1,48 @@
-"""To be written."""
+"""Media: a test card, files, encoding, decoding, MPEG-TS, recording, proof, and serving over HTTP.
+
+Needs the extra `media` (`pip install "kamesh[media]"`): PyAV, NumPy and aiohttp. Nothing of these
+is imported before it is used, so a node that only passes media on needs none of them, and starts as
+fast.
+
+Laws: pictures and sound travel as `av.VideoFrame` and `av.AudioFrame`, packets as `MediaPacket`
+behind a `StreamHeader`, transport streams as `Chunk`s; a component holds a few frames at a time,
+never a film.
+"""
+
+from kamesh.components.chunks import Chunk, Preamble
+from kamesh.components.http import ListenError, Listening
+from kamesh.components.media.decode import Decode
+from kamesh.components.media.encode import Encode
+from kamesh.components.media.files import FileSource
+from kamesh.components.media.http import HTTPStream
+from kamesh.components.media.messages import AudioInfo, MediaPacket, StreamHeader, VideoInfo
+from kamesh.components.media.mux import MuxMPEGTS
+from kamesh.components.media.probe import MediaReport, Probe, count_frames, probe
+from kamesh.components.media.record import Record, Recorded, RecordingError
+from kamesh.components.media.remux import RemuxMP4
+from kamesh.components.media.testcard import TestCard
+
+__all__ = [
+    "AudioInfo",
+    "Chunk",
+    "Decode",
+    "Encode",
+    "FileSource",
+    "HTTPStream",
+    "ListenError",
+    "Listening",
+    "MediaPacket",
+    "MediaReport",
+    "MuxMPEGTS",
+    "Preamble",
+    "Probe",
+    "Record",
+    "Recorded",
+    "RecordingError",
+    "RemuxMP4",
+    "StreamHeader",
+    "TestCard",
+    "VideoInfo",
+    "count_frames",
+    "probe",
+]

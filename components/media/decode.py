@@ -1,0 +1,79 @@
+"""Decode: packets back to pictures and sound.
+
+It is a component with a thread of its own, for the reason given in `files.py`. What is done with
+the packets is in `decoders.py`, apart from any component.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kamesh import ThreadedComponent
+from kamesh.components.media.messages import StreamHeader
+
+if TYPE_CHECKING:
+    from kamesh.components.media.decoders import ProgrammeDecoder
+
+__all__ = ["Decode"]
+
+
+class Decode(ThreadedComponent):
+    """Decodes what Encode made, in this process or another.
+
+    Example: `Graphline(ENCODE=Encode(), DECODE=Decode(), ..., linkages={("ENCODE", "outbox"):
+    ("DECODE", "inbox"), ...})`.
+
+    Boxes: "inbox" a StreamHeader, then MediaPackets; "outbox" `av.VideoFrame`; "audio"
+    `av.AudioFrame`; "control". A packet that is damaged costs its own picture and is counted.
+
+    How it ends: when the stream ends or it is told on "control": what the decoders hold is sent
+    first.
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "a StreamHeader, then MediaPackets",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "pictures: av.VideoFrame",
+        "audio": "sound: av.AudioFrame",
+        "signal": "passes on what was told on control",
+    }
+    bounds: ClassVar = {"inbox": 64}
+
+    def __init__(self, *, name: str | None = None) -> None:
+        """Open nothing yet: the header says what will come."""
+        super().__init__(name=name)
+        self._decoder: ProgrammeDecoder | None = None
+        self.frames = 0
+
+    def main(self) -> None:
+        """Decode packet after packet."""
+        # PyAV takes a tenth of a second to import: only the node that decodes pays for it
+        from kamesh.components.media.decoders import ProgrammeDecoder
+
+        decoder = self._decoder = ProgrammeDecoder()
+        for message in self.inbox:
+            if isinstance(message, StreamHeader):
+                self._send_frames(decoder.finish())
+                decoder.begin(message)
+            else:
+                self._send_frames(decoder.decode(message))
+        self._send_frames(decoder.finish())
+
+    def _send_frames(self, frames: Any) -> None:
+        for frame in frames:
+            if hasattr(frame, "sample_rate"):
+                self.send(frame, "audio")
+            else:
+                self.send(frame)
+                self.frames += 1
+
+    def details(self) -> dict[str, int]:
+        """Give the figures that are its own."""
+        decoder = self._decoder
+        return {
+            "frames": self.frames,
+            "damaged": decoder.damaged if decoder else 0,
+            "skipped": decoder.skipped if decoder else 0,
+        }

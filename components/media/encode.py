@@ -1,0 +1,109 @@
+"""Encode: pictures and sound to packets.
+
+It is a component with a thread of its own: a picture of 1280 x 720 takes libx264 3 ms at
+`veryfast`, during which the scheduler would run nothing else; the encoder itself lets Python go on
+meanwhile.
+
+Laws: one header goes out before the first packet, and packets in order of time after it; no frame
+that arrives in order is left out; the frames themselves are not changed. What is done with them is
+in `encoding.py`, apart from any component.
+"""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from typing import TYPE_CHECKING, ClassVar
+
+from kamesh import ThreadedComponent
+from kamesh.components.media.settings import EncodeSettings
+from kamesh.inbox import Inbox
+
+if TYPE_CHECKING:
+    from kamesh.components.media.encoding import ProgrammeEncoder
+
+__all__ = ["Encode"]
+
+log = logging.getLogger("kamesh")
+
+
+class Encode(ThreadedComponent):
+    """Encodes a programme: one picture stream and one sound stream, or one of them.
+
+    Example: `Encode(bitrate=4_000_000, gop=50)`, linked as in `TestCard`.
+
+    `video` and `audio` name FFmpeg's encoders; "" leaves that stream out. Where the build lacks
+    libx264, libopenh264, mpeg2video or mpeg4 takes its place (for aac: mp2) and the log says so.
+    `bitrate` and `audio_bitrate` in bits a second. `gop`: frames from one key frame to the next,
+    that is from one place where a viewer can join to the next; 0 for a second of frames. `preset`
+    and `tune` as libx264 has them: "zerolatency" gives a packet for each picture at once, without
+    B-frames. `rate` in frames a second, by default what the first two pictures say. Sound is made
+    `channels` channels of `sample_rate` Hz.
+
+    Boxes: "inbox" `av.VideoFrame` of any size and format (the first one's size is kept); "audio"
+    `av.AudioFrame` of any form; "outbox" a StreamHeader, then MediaPackets; "control". If both
+    inboxes are linked, the header waits for both streams, for 50 frames at the most.
+
+    How it ends: when both streams have, or when told on "control": what is inside is encoded and
+    sent, and the stream ends.
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "pictures: av.VideoFrame",
+        "audio": "sound: av.AudioFrame",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "a StreamHeader, then MediaPackets",
+        "signal": "passes on what was told on control",
+    }
+    bounds: ClassVar = {"inbox": 8, "audio": 16}
+    audio: Inbox
+
+    def __init__(
+        self,
+        video: str = "libx264",
+        audio: str = "aac",
+        bitrate: int = 2_500_000,
+        gop: int = 0,
+        preset: str = "veryfast",
+        tune: str = "zerolatency",
+        *,
+        audio_bitrate: int = 128_000,
+        rate: int | str | Fraction | None = None,
+        sample_rate: int = 48000,
+        channels: int = 2,
+        name: str | None = None,
+    ) -> None:
+        """Check the figures; the encoders are opened when the first frames have come."""
+        super().__init__(name=name)
+        self.settings = EncodeSettings(
+            video, audio, bitrate, gop, preset, tune, audio_bitrate,
+            None if rate is None else Fraction(rate), sample_rate, channels,
+        )  # fmt: skip
+        self._encoder: ProgrammeEncoder | None = None
+        self.frames = 0
+
+    def main(self) -> None:
+        """Encode what comes, from whichever inbox it comes first."""
+        # PyAV takes a tenth of a second to import: only the node that encodes pays for it
+        from kamesh.components.media.encoding import AUDIO, VIDEO, ProgrammeEncoder
+
+        encoder = self._encoder = ProgrammeEncoder(self.settings)
+        while not self.stopping():
+            if self.data_ready("inbox"):
+                self.send_all(encoder.picture(self.recv("inbox")))
+                self.frames += 1
+            if self.data_ready("audio"):
+                self.send_all(encoder.sound(self.recv("audio")))
+            for stream, inbox in ((VIDEO, self.inbox), (AUDIO, self.audio)):
+                if inbox.ended or not (inbox.feeds or inbox.arrived):
+                    self.send_all(encoder.end(stream))
+            while encoder.notes:
+                log.warning("%s: %s", self.path, encoder.notes.pop(0))
+            self.pause()
+        self.send_all(encoder.finish())
+
+    def details(self) -> dict[str, int]:
+        """Give the figures that are its own."""
+        return {"frames": self.frames, "dropped": self._encoder.dropped if self._encoder else 0}

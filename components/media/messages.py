@@ -1,0 +1,81 @@
+"""What media components say to each other: the description of streams, then their packets.
+
+Laws: a `StreamHeader` comes before the first packet and says all that a decoder or a multiplexer
+must know, so the two ends may be different processes with different builds of FFmpeg; each record
+is frozen and of plain values, so a node that only passes it on needs no PyAV. Pictures and sound
+themselves travel as `av.VideoFrame` and `av.AudioFrame`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from kamesh.codec import register
+from kamesh.components.chunks import Chunk, Preamble
+
+__all__ = [
+    "AudioInfo",
+    "Chunk",
+    "MediaPacket",
+    "Preamble",
+    "StreamHeader",
+    "StreamInfo",
+    "VideoInfo",
+]
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """One video stream: codec by FFmpeg's name (`h264`), size in pixels, frames a second.
+
+    `time_base` is the unit of its packets' times in seconds. `extradata` is what the decoder must
+    have beforehand; it is empty where each key frame carries it, as in an MPEG transport stream.
+    """
+
+    codec: str
+    time_base: Fraction
+    width: int
+    height: int
+    rate: Fraction = Fraction(0)
+    extradata: bytes = b""
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class AudioInfo:
+    """One audio stream: its codec by FFmpeg's name (`aac`, `mp2`), samples a second, channels."""
+
+    codec: str
+    time_base: Fraction
+    sample_rate: int
+    channels: int = 2
+    extradata: bytes = b""
+
+
+StreamInfo = VideoInfo | AudioInfo
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class StreamHeader:
+    """Which streams follow; a packet's `stream` is an index into `streams`.
+
+    A second header on one linkage means that the sender has begun anew.
+    """
+
+    streams: tuple[VideoInfo | AudioInfo, ...]
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class MediaPacket:
+    """One encoded picture or piece of sound; times in units of its stream's `time_base`."""
+
+    stream: int
+    data: bytes
+    pts: int
+    dts: int
+    duration: int = 0
+    keyframe: bool = False

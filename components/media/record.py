@@ -1,0 +1,142 @@
+"""Record: a stream of bytes to a file that is there only when it is whole.
+
+It is a component with a thread of its own because a disk may take its time, and `fsync` always
+does.
+
+Laws: what is written goes to `path + ".part"`, and is renamed when the stream has ended and the
+disk has it; a recording that breaks off stays there as `.part`, whole up to the last chunk; nothing
+that exists is overwritten before that moment, and what an earlier try left is kept as `.part.1` and
+so on; a file that cannot be written is refused in a sentence.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar
+
+from kamesh import ThreadedComponent
+from kamesh.codec import register
+from kamesh.components.chunks import Chunk, Preamble
+from kamesh.errors import KameshError
+
+__all__ = ["Record", "Recorded", "RecordingError"]
+
+
+MOST_KEPT = 100  # recordings that broke off, kept beside a new one
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """Sent when a recording is complete: the file's name, its bytes, its chunks."""
+
+    path: str
+    bytes: int
+    chunks: int
+
+
+class RecordingError(KameshError, OSError):
+    """A recording could not be begun, or could not go on."""
+
+
+class Record(ThreadedComponent):
+    """Writes what arrives to a file.
+
+    Example: `Pipeline(MuxMPEGTS(), Record("card.ts"))`.
+
+    Boxes: "inbox" `Chunk`s or bytes; "outbox" one `Recorded` when the file is complete; "control".
+
+    How it ends: when the stream ends or it is told on "control", the file is brought to the disk
+    and renamed to `path`. If the stream that feeds it broke, or it cannot write (the disk is full,
+    the folder may not be written to), it fails with a sentence and leaves what it has in `path +
+    ".part"`.
+    """
+
+    inboxes: ClassVar = {"inbox": "Chunks or bytes", "control": "told here to finish or to stop"}
+    outboxes: ClassVar = {
+        "outbox": "a Recorded when the file is complete",
+        "signal": "passes on what was told on control",
+    }
+    bounds: ClassVar = {"inbox": 64}
+
+    def __init__(self, path: str | Path, *, name: str | None = None) -> None:
+        """Remember where to write; the file is made when it starts."""
+        super().__init__(name=name)
+        self.target = Path(path)
+        self.unfinished = self.target.with_name(self.target.name + ".part")
+        self.bytes = 0
+        self.chunks = 0
+
+    def main(self) -> None:
+        """Write chunk after chunk, then put the file in its place."""
+        try:
+            _set_aside(self.unfinished)
+            with self.unfinished.open("wb") as out:
+                for piece in self.inbox:
+                    self._write(out, piece)
+                out.flush()
+                os.fsync(out.fileno())
+            if self.inbox.failure is not None:
+                raise RecordingError(
+                    f"the recording {self.target} is not complete, as what it recorded broke off "
+                    f"({self.inbox.failure}); what there is of it is in {self.unfinished}"
+                )
+            self.unfinished.replace(self.target)
+            _sync_folder(self.target.parent)
+        except OSError as error:
+            if isinstance(error, RecordingError):
+                raise
+            raise RecordingError(self._sentence(error)) from error
+        self.send(Recorded(str(self.target), self.bytes, self.chunks))
+
+    def _write(self, out: BinaryIO, piece: Chunk | Preamble | bytes) -> None:
+        data = piece.data if isinstance(piece, Chunk | Preamble) else piece
+        out.write(data)
+        self.bytes += len(data)
+        self.chunks += 1
+
+    def _sentence(self, error: OSError) -> str:
+        folder = self.target.parent
+        match error.errno:
+            case errno.ENOSPC | errno.EDQUOT:
+                return (
+                    f"the disk that holds {folder} is full: {self.bytes} bytes of the recording "
+                    f"are in {self.unfinished}, and the rest is lost"
+                )
+            case errno.ENOENT:
+                return f"{self.target} cannot be recorded: there is no folder {folder}"
+            case errno.EACCES | errno.EPERM | errno.EROFS:
+                return f"{self.target} cannot be recorded: {folder} may not be written to"
+            case errno.EISDIR:
+                return f"{self.target} cannot be recorded: there is a folder of that name"
+        return f"{self.target} cannot be recorded: {error.strerror or error}"
+
+    def details(self) -> dict[str, int]:
+        """Give the figures that are its own."""
+        return {"bytes": self.bytes, "chunks": self.chunks}
+
+
+def _set_aside(part: Path) -> None:
+    """Keep what an earlier try left: it may be all there is of a broadcast."""
+    if not part.exists():
+        return
+    for number in range(1, MOST_KEPT + 1):
+        kept = part.with_name(f"{part.name}.{number}")
+        if not kept.exists():
+            part.rename(kept)
+            return
+    raise RecordingError(
+        f"{part} and {MOST_KEPT} like it are left of earlier tries: clear them away first"
+    )
+
+
+def _sync_folder(folder: Path) -> None:
+    """Bring the new name to the disk too."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
