@@ -1,1 +1,31 @@
-"""To be written."""
+"""What carries frames between nodes: the interface; `memory` and `zeromq` beside it fulfil it."""
+
+from kamesh.transport.interface import (
+    AddressTaken,
+    BadAddress,
+    Buffer,
+    Connection,
+    Events,
+    FrameRefused,
+    InsecureAddress,
+    MisplacedCall,
+    Transport,
+    TransportError,
+    TransportLimits,
+    TransportStatistics,
+)
+
+__all__ = [
+    "AddressTaken",
+    "BadAddress",
+    "Buffer",
+    "Connection",
+    "Events",
+    "FrameRefused",
+    "InsecureAddress",
+    "MisplacedCall",
+    "Transport",
+    "TransportError",
+    "TransportLimits",
+    "TransportStatistics",
+]
