@@ -56,15 +56,16 @@ class Inbox:
         "_wakers",
         "arrived",
         "closed",
+        "discarded",
         "dropped",
         "failure",
         "fanout",
         "feeds",
         "finished",
+        "hearers",
         "level",
         "live",
         "name",
-        "on_consumed",
         "owner",
         "queue",
         "sources",
@@ -88,7 +89,8 @@ class Inbox:
         self.sources: tuple[Linkage, ...] = ()
         self.fanout: str | None = None
         self.waiting: dict[Owner, None] = {}  # writers to tell of room
-        self.on_consumed: Callable[[int], None] | None = None  # told how many in all are done with
+        self.discarded = 0  # dropped after they had been in the queue
+        self.hearers: tuple[Callable[[int], None], ...] = ()  # told how many in all have left
         self._handing_out: Iterator[Any] = _DONE
         self._wakers: list[asyncio.Future[None]] | None = None
 
@@ -150,10 +152,11 @@ class Inbox:
         if self.waiting:
             self.release()
 
-    def consumed(self) -> None:
-        """Hear that the owner is done with all it has taken."""
-        if self.on_consumed is not None:
-            self.on_consumed(self.taken)
+    def consumed(self, in_hand: int = 0) -> None:
+        """Hear that the owner is done with all it has taken but the last `in_hand`."""
+        count = self.taken + self.discarded - in_hand
+        for hear in self.hearers:
+            hear(count)
 
     def release(self) -> None:
         """Tell the writers that wait, if there is room."""
@@ -188,6 +191,7 @@ class Inbox:
                 self.queue.popleft()
                 self.level -= 1
                 self.dropped += 1
+                self.discarded += 1
         next(self._handing_out, None)
 
     def add_feed(self, feed: Feed) -> None:
@@ -223,10 +227,12 @@ class Inbox:
         self.dropped += len(self.queue)
         self.queue.clear()
         self.level = 0
+        self.waiting.clear()
         for feed in self.feeds:
             feed.limit = UNLIMITED
             feed.source.bind()
-        self.release()
+        for feed in self.feeds:
+            feed.source.owner.room_again()
 
     def _limit(self, feed: Feed) -> int:
         blocks = feed.policy is Policy.BLOCK and not self.closed and self._bound is not None
@@ -240,8 +246,8 @@ class Inbox:
 
     async def __anext__(self) -> Any:
         """Take the next message, waiting for it."""
-        if self.on_consumed is not None:
-            self.on_consumed(self.taken)
+        if self.hearers:
+            self.consumed()
         while not self.queue or self.owner.stopped:
             if self.ended or self.owner.stopping():
                 raise StopAsyncIteration

@@ -85,6 +85,19 @@ class Feed:
         self.sent += 1
         sink.deliver(message)
 
+    def put_all(self, messages: Iterable[object]) -> None:
+        """Bring in all of them; the accounts are made once where nothing has to be decided."""
+        sink = self.sink
+        if self.plain:
+            sink.queue.extend(messages)
+        elif self.policy is Policy.BLOCK and not sink.closed and not sink.targets:
+            batch = messages if isinstance(messages, list) else list(messages)
+            sink.queue.extend(batch)
+            self._account(len(batch))
+        else:
+            for message in messages:
+                self.put(message)
+
     def _make_room(self, sink: Inbox) -> bool:
         keep = 0 if self.policy is Policy.LATEST else (sink.bound or UNLIMITED) - 1
         excess = len(sink.queue) - keep
@@ -100,12 +113,15 @@ class Feed:
 
     def settle(self) -> None:
         """Account for what a writer appended in the turn that is now over."""
+        self._account(len(self.sink.queue) - self.sink.level)
+
+    def _account(self, more: int) -> None:
         sink = self.sink
-        more = len(sink.queue) - sink.level
         self.sent += more
         sink.arrived += more
         sink.level += more
-        sink.owner.arrived(sink)
+        if more:
+            sink.owner.arrived(sink)
 
 
 class Outbox:
@@ -161,8 +177,8 @@ class Outbox:
 
     def extend(self, messages: Iterable[object]) -> None:
         """Send all of `messages`, in order."""
-        if len(self.feeds) == 1 and self.feeds[0].plain:
-            self.feeds[0].sink.queue.extend(messages)
+        if len(self.feeds) == 1:
+            self.feeds[0].put_all(messages)
         else:
             for message in messages:
                 self.put(message)

@@ -133,6 +133,12 @@ class Strand(Task):
         self.halt()
         self.after_end(None)
 
+    def fail(self, error: Exception) -> None:
+        """End it now, as if its `main` had raised `error`."""
+        if self.state is not ENDED and self.runtime is not None:
+            self.halt()
+            self.after_end(error)
+
     def halt(self) -> None:
         """Take it out of the scheduler and close its generator."""
         assert self.runtime is not None
@@ -213,8 +219,8 @@ class Strand(Task):
                 took = True
                 left = left or (inbox.live == 0 and inbox.finished > 0)  # it has ended by this
                 inbox.took()
-                if inbox.on_consumed is not None:
-                    inbox.on_consumed(inbox.taken)
+                if inbox.hearers:
+                    inbox.consumed()
             if waiting:
                 left = True
         return took, left

@@ -122,8 +122,8 @@ class ThreadStrand(Strand):
         for inbox in self.inboxes.values():
             if inbox.level != len(inbox.queue):
                 inbox.took()
-            if inbox.on_consumed is not None:
-                inbox.on_consumed(inbox.taken - (inbox is self._in_hand))
+            if inbox.hearers:
+                inbox.consumed(in_hand=int(inbox is self._in_hand))
 
     def _main_ended(self, error: BaseException | None) -> None:
         if self.state is ENDED:
