@@ -1,0 +1,244 @@
+"""All the linkages that one link sends on: their numbers, their turns, their ends.
+
+Laws: a number is never used twice; every linkage gets its turn before any gets a second one; a
+linkage leaves this list exactly once, by FINACK, STOP or our own reset, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from kamesh.link import events
+from kamesh.link import records as wire
+from kamesh.link.batching import Codec, EncodedLike
+from kamesh.link.errors import LocalProtocolError, RemoteProtocolError
+from kamesh.link.fields import clip, is_box, is_name
+from kamesh.link.framing import Flush
+from kamesh.link.limits import LinkLimits
+from kamesh.link.outgoing import Outgoing
+from kamesh.link.sending import Sending, SendingStatistics
+from kamesh.link.states import SENDING, Call, Heard, SendingState, step
+
+__all__ = ["Senders"]
+
+
+class Senders:
+    """Said by the caller: open, send, room, finish, reset, reopen. Said by the peer: `on_...`."""
+
+    __slots__ = (
+        "_codec",
+        "_established",
+        "_given_up",
+        "_incarnation",
+        "_limits",
+        "_linkages",
+        "_next",
+        "_out",
+        "_ready",
+    )
+
+    def __init__(self, incarnation: bytes, codec: Codec, limits: LinkLimits, out: Outgoing) -> None:
+        self._incarnation = incarnation
+        self._codec = codec
+        self._limits = limits
+        self._out = out
+        self._linkages: dict[int, Sending] = {}
+        self._ready: dict[int, Sending] = {}  # may have something for the wire
+        self._given_up: dict[int, str] = {}  # reset while there was no connection to say it on
+        self._next = 1
+        self._established = False
+
+    # --- our caller ---
+
+    def open(self, source: str, sink: str, policy: str) -> int:
+        """Make a linkage; it is offered to the peer now, or as soon as there is a connection."""
+        for what, value, fit in (
+            ("source", source, is_box),
+            ("sink", sink, is_box),
+            ("policy", policy, is_name),
+        ):
+            if not fit(value) or value.encode("utf-8", "ignore").decode() != value:
+                raise LocalProtocolError(
+                    f"the {what} of a linkage must be text of 1 to "
+                    f"{1024 if fit is is_box else 255} characters"
+                )
+        if len(self._linkages) >= self._limits.linkages:
+            raise LocalProtocolError(
+                f"{len(self._linkages)} linkages lead to this node already, "
+                "and LinkLimits.linkages allows no more"
+            )
+        number = self._next
+        self._next += 1
+        session = blake2b(self._incarnation + number.to_bytes(8, "big"), digest_size=16).digest()
+        sending = Sending(
+            number, source, sink, policy, session, self._codec, self._limits, self._out.counters
+        )
+        self._linkages[number] = sending
+        if self._established:
+            self._out.records.append(sending.offer())
+        return number
+
+    def _of_ours(self, number: int) -> Sending | None:
+        """Return a linkage; None if it is over; raise if it never was."""
+        sending = self._linkages.get(number)
+        if sending is None and not 1 <= number < self._next:
+            raise LocalProtocolError(f"no linkage of ours ever had the number {number}")
+        return sending
+
+    def room(self, number: int) -> int:
+        """Return how many messages `send` takes now."""
+        sending = self._linkages.get(number) or self._of_ours(number)
+        return sending.room() if sending is not None else 0
+
+    def send(self, number: int, messages: Sequence[object]) -> None:
+        """Take messages."""
+        sending = self._linkages.get(number) or self._of_ours(number)
+        if sending is None:
+            raise LocalProtocolError(f"linkage {number} is over: room() says 0 for it")
+        sending.send(messages)
+        self._ready[number] = sending
+
+    def finish(self, number: int, failure: EncodedLike | None) -> None:
+        """End the stream after what has been sent."""
+        sending = self._of_ours(number)
+        if sending is not None:
+            sending.finish(failure)
+            self._ready[number] = sending
+
+    def reset(self, number: int, reason: str) -> None:
+        """Give a linkage up."""
+        sending = self._of_ours(number)
+        if sending is None:
+            return
+        before = sending.state
+        if self._established and before in (SendingState.OFFERED, SendingState.OPEN):
+            self._out.records.append(wire.Reset(number, clip(reason)))
+        elif sending.known and before is SendingState.WAITING:
+            self._given_up[number] = clip(reason)
+        self._end(sending, Call.RESET, reason)
+
+    def reopen(self, number: int) -> None:
+        """Offer a refused linkage again."""
+        sending = self._of_ours(number)
+        if sending is None:
+            return
+        sending.state = step(SENDING, sending.state, Call.REOPEN, sending)
+        if self._established:
+            self._out.records.append(sending.offer())
+
+    def _end(self, sending: Sending, signal: Call | Heard, reason: str) -> None:
+        """Take a linkage out of the list and report what it still held."""
+        count = sending.undelivered
+        sending.over(signal)
+        del self._linkages[sending.number]
+        self._ready.pop(sending.number, None)
+        if count:
+            self._out.counters.undelivered += count
+            self._out.events.append(events.Undelivered(sending.number, count, reason))
+
+    # --- the connection ---
+
+    def established(self, *, restarted: bool) -> None:
+        """Name all that we still send on, then say that this was all."""
+        self._established = True
+        records = self._out.records
+        if not restarted:
+            records.extend(wire.Reset(number, reason) for number, reason in self._given_up.items())
+        self._given_up.clear()
+        for sending in self._linkages.values():
+            if sending.state is SendingState.WAITING:
+                records.append(sending.offer())
+        records.append(wire.Listed())
+
+    def lost(self) -> None:
+        """Note that the connection is gone, or about to be."""
+        self._established = False
+        self._ready.clear()
+        for sending in self._linkages.values():
+            sending.lost()
+
+    def dead(self, reason: str) -> None:
+        """Report what is held for a peer that counts as gone."""
+        for sending in self._linkages.values():
+            if sending.undelivered:
+                self._out.events.append(
+                    events.Undelivered(sending.number, sending.undelivered, reason, kept=True)
+                )
+
+    @property
+    def busy(self) -> bool:
+        """Whether some linkage may have something for the wire."""
+        return bool(self._ready)
+
+    def flush(self, flush: Flush) -> None:
+        """Give everything that may go to the wire, turn by turn."""
+        ready, allowance = self._ready, self._limits.flush_bytes
+        while ready:
+            for number, sending in list(ready.items()):
+                records, more = sending.take(allowance)
+                for record in records:
+                    flush.add(record)
+                if not more:
+                    del ready[number]
+
+    # --- the peer ---
+
+    def _of_theirs(self, number: int) -> Sending | None:
+        """Return a linkage; None if it is over; raise if it never was."""
+        sending = self._linkages.get(number)
+        if sending is None and number >= self._next:
+            raise RemoteProtocolError(f"the number {number} is of no linkage that we ever opened")
+        return sending
+
+    def _opened_up(self, sending: Sending) -> None:
+        """Tell our caller of room if it was told that there was none."""
+        self._ready[sending.number] = sending
+        if sending.blocked and sending.room():
+            self._out.events.append(events.Room(sending.number))
+
+    def on_opened(self, record: wire.Opened) -> None:
+        """Send on a linkage that the peer takes, or goes on with."""
+        sending = self._of_theirs(record.number)
+        if sending is not None:
+            if not sending.was_open:
+                self._out.events.append(events.Opened(record.number))
+                sending.blocked = False
+            sending.opened(record)
+            self._opened_up(sending)
+
+    def on_refused(self, record: wire.Refused) -> None:
+        """Keep what a refused linkage holds, for our caller to decide."""
+        sending = self._of_theirs(record.number)
+        if sending is not None:
+            sending.state = step(SENDING, sending.state, Heard.REFUSED, sending)
+            self._out.events.append(events.LinkageRefused(record.number, record.reason))
+
+    def on_ack(self, record: wire.Ack) -> None:
+        """Note what the peer has consumed."""
+        sending = self._of_theirs(record.number)
+        if sending is not None:
+            sending.acknowledge(record)
+            self._opened_up(sending)
+
+    def on_finack(self, record: wire.FinAck) -> None:
+        """Note that the peer has consumed everything."""
+        sending = self._of_theirs(record.number)
+        if sending is not None:
+            sending.finish_acknowledged()
+            del self._linkages[record.number]
+            self._ready.pop(record.number, None)
+            self._out.events.append(events.FinishAcknowledged(record.number))
+            self._out.records.append(wire.Forget(record.number))
+
+    def on_stop(self, record: wire.Stop) -> None:
+        """End a linkage of which the peer wants no more."""
+        sending = self._of_theirs(record.number)
+        if sending is not None:
+            self._out.events.append(events.Reset(record.number, record.reason, sending=True))
+            self._end(sending, Heard.STOP, record.reason)
+            self._out.records.append(wire.Forget(record.number))
+
+    def statistics(self) -> tuple[SendingStatistics, ...]:
+        """Return how each linkage stands."""
+        return tuple(sending.statistics() for sending in self._linkages.values())
