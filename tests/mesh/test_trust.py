@@ -54,7 +54,7 @@ def test_new_keys_differ() -> None:
     assert one.identity != other.identity
     assert MeshKey(bytes(range(32))) == KEY
     assert hash(MeshKey(bytes(range(32)))) == hash(KEY)
-    assert KEY != bytes(range(32))
+    assert bytes(range(32)) != KEY
 
 
 def test_identity_is_the_fingerprint_of_the_public_key() -> None:
