@@ -14,7 +14,7 @@ before anything is sent (`Unsendable`); whatever arrives, decoding gives message
 no pickle and no code.
 """
 
-from kamesh.codec import arrays, clock, media, plain  # they enter their types
+from kamesh.codec import arrays, clock, packets, pictures, plain, sound  # they enter their types
 from kamesh.codec.decode import decode
 from kamesh.codec.encode import encode
 from kamesh.codec.errors import TooMuch, Undecodable, Unsendable
@@ -33,4 +33,4 @@ __all__ = [
     "register",
 ]
 
-del arrays, clock, media, plain
+del arrays, clock, packets, pictures, plain, sound
