@@ -1,0 +1,187 @@
+"""The egress: where a linkage leaves this node.
+
+To the components of its own node it is an inbox like any other; what they send here goes over the link
+to the far end, the ingress of another node.
+
+Laws
+1. What the far inbox has no room for waits here, and then makes the writers wait.
+2. All that has gathered when the loop comes round goes together.
+3. What cannot travel fails its sender, with the type, the box and a way out.
+4. When the far component has ended, what is sent from then on is dropped and counted, as it would be
+   here; in a pipeline those before it are told to end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from kamesh.codec import Unsendable
+from kamesh.inbox import Inbox
+from kamesh.link import Link
+from kamesh.messages import Shutdown
+from kamesh.nodes.peers import Peers
+from kamesh.owner import UNLIMITED
+from kamesh.strand import Strand
+
+__all__ = ["Egress"]
+
+log = logging.getLogger("kamesh.links")
+
+UNOPENED = 64  # messages that wait here while the far side has not said how many it takes
+MOST = 1024  # messages that wait here at most
+
+
+class Egress:
+    """Where a linkage leaves this node."""
+
+    in_turns = True
+    stopped = False
+
+    def __init__(
+        self, peers: Peers, peer: str, source: str, sink: str, *, policy: str = "block",
+        pipe: bool = False, counts: bool = True, over: Callable[[Egress], None] | None = None,
+    ) -> None:
+        """Open a linkage from the box `source` of this node to the box `sink` of `peer`."""
+        self.peer, self.source, self.sink = peer, source, sink
+        self.policy = policy
+        self.path = f"to {peer}/{sink}"
+        self.pipe = pipe
+        self.counts = counts  # whether the node waits for it before it ends
+        self.inbox = Inbox("egress", self, bound=UNOPENED)
+        self.sent = 0
+        self.undelivered = 0
+        self.state = "opening"
+        self._over = over
+        self._peers = peers
+        self._link: Link = peers.link_to(peer)
+        self.number = self._link.open(source, sink, now=peers.now(), policy=policy)
+        self._finished = False
+        peers.touch(self._link)
+
+    # -- as the owner of its inbox
+
+    def arrived(self, inbox: Inbox) -> None:
+        """Have what is here sent when the loop comes round."""
+        self._peers.before_flush(self.pump)
+
+    def room_again(self) -> None:
+        """Feed nothing that could be full."""
+
+    def rewired(self) -> None:
+        """Feed nothing."""
+
+    def room(self) -> int:
+        """Say that there is always room to look."""
+        return UNLIMITED
+
+    def stopping(self) -> bool:
+        """Say that it ends with its inbox."""
+        return False
+
+    # -- sending
+
+    def pump(self) -> None:
+        """Give the link what it has room for."""
+        queue, link_, number = self.inbox.queue, self._link, self.number
+        if self.state == "over":
+            return
+        while queue:
+            room = link_.room(number)
+            if room <= 0:
+                break
+            count = min(room, len(queue))
+            batch = [queue.popleft() for _ in range(count)]
+            try:
+                link_.send(number, batch, self._peers.now())
+            except Unsendable as error:
+                self._refuse(error, batch)
+                continue
+            self.sent += count
+        self.inbox.took()
+        if self.inbox.ended and not self._finished:
+            self._finished = True
+            self.state = "ending"
+            link_.finish(number, self.inbox.failure, self._peers.now())
+        self._peers.touch(link_)
+
+    def _refuse(self, error: Unsendable, batch: list[object]) -> None:
+        """Fail the sender of a message that cannot travel; what was with it goes on."""
+        bad = error.index
+        self.inbox.queue.extendleft(reversed(batch[:bad] + batch[bad + 1 :]))
+        self.undelivered += 1
+        sentence = f"{self.source} cannot send this to {self.peer}/{self.sink}: {error}"
+        writers = {feed.source.owner for feed in self.inbox.feeds}
+        if len(writers) == 1 and isinstance(writer := writers.pop(), Strand):
+            writer.fail(error)
+        log.error("%s", sentence)
+
+    @property
+    def waiting(self) -> int:
+        """Messages that have not been acknowledged, or not even been given to the link."""
+        held = sum(
+            one.accepted - one.acknowledged
+            for one in self._link.statistics().sending
+            if one.number == self.number
+        )
+        return len(self.inbox.queue) + held
+
+    def finish(self) -> None:
+        """End the linkage after what has been sent; it was unlinked."""
+        if not self._finished and self.state != "over":
+            self.pump()
+            self._finished = True
+            self.state = "ending"
+            self._link.finish(self.number, None, self._peers.now())
+            self._peers.touch(self._link)
+
+    def offer_again_later(self, seconds: float) -> None:
+        """Offer a refused linkage once more."""
+        self._peers.later(seconds, self._offer_again)
+
+    def _offer_again(self) -> None:
+        if self.state == "opening":
+            self._link.reopen(self.number, self._peers.now())
+            self._peers.touch(self._link)
+
+    # -- what the link says
+
+    def opened(self) -> None:
+        """Take as many as the far side does."""
+        self.state = "open"
+        self.inbox.bound = max(1, min(MOST, self._link.room(self.number)))
+        self.pump()
+
+    def refused(self, reason: str) -> None:
+        """Give up: nobody is there to send to."""
+        log.error("%s -> %s/%s was refused: %s", self.source, self.peer, self.sink, reason)
+        self.close("refused")
+
+    def reset_by_peer(self, reason: str) -> None:
+        """Hear that the far component has ended; in a pipeline those before it end as well."""
+        if self.pipe:
+            for feed in self.inbox.feeds:
+                owner = feed.source.owner
+                if isinstance(owner, Strand) and "control" in owner.inboxes:
+                    owner.inboxes["control"].deliver(Shutdown(reason))
+        self.close(reason)
+
+    def acknowledged(self) -> None:
+        """Be over: all has been consumed."""
+        self.close("done")
+
+    def close(self, reason: str) -> None:
+        """Let the writers go on; what they send from now on is dropped and counted."""
+        if self.state == "over":
+            return
+        self.state = "over"
+        self.inbox.close()
+        if self._over is not None:
+            self._over(self)
+
+    def give_up(self, reason: str) -> None:
+        """Reset the linkage from this side."""
+        if self.state != "over":
+            self._link.reset(self.number, reason, self._peers.now())
+            self._peers.touch(self._link)
+            self.close(reason)

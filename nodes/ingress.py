@@ -1,0 +1,166 @@
+"""The ingress: where a linkage comes into this node.
+
+To the inbox it feeds it is an outbox like any other; what comes to it left another node by its egress.
+
+Laws
+1. It is there before anything comes, so that the inbox it feeds does not end too early.
+2. A message is consumed when the component that took it has come back to its scheduler, not before;
+   only then is it acknowledged.
+3. When the component it feeds has ended, the far side is told.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from kamesh.inbox import Inbox
+from kamesh.messages import Failure
+from kamesh.nodes.peers import Peers
+from kamesh.outbox import Outbox
+from kamesh.wiring import Linkage, link, unlink
+
+__all__ = ["Ingress"]
+
+WINDOW = 4096  # messages that may be on their way at most
+
+
+class Ingress:
+    """Where a linkage comes into this node."""
+
+    in_turns = False
+    stopped = False
+
+    def __init__(self, peers: Peers, peer: str, source: str, sink: str, inbox: Inbox) -> None:
+        """Feed `inbox` with what will come; it stays open from now on."""
+        self.peer, self.source, self.sink = peer, source, sink
+        self.path = f"from {peer}/{source}"
+        self.outbox = Outbox("ingress", self)
+        self.state = "awaited"
+        self.received = 0
+        self.maybe_duplicate = 0
+        self.number = 0
+        self._inbox = inbox
+        self._peers = peers
+        self._waiting: deque[tuple[int, object]] = deque()  # came, and the inbox has no room yet
+        self._placed: deque[tuple[int, int]] = deque()  # (the inbox's count when it was put, number)
+        self._ending: tuple[Failure | None] | None = None
+        self.linkage: Linkage = link(self.outbox, inbox)
+        inbox.hearers += (self._consumed,)
+
+    # -- as the owner of its outbox
+
+    def arrived(self, inbox: Inbox) -> None:
+        """Have no inbox."""
+
+    def room(self) -> int:
+        """Say how much the inbox takes."""
+        return self.outbox.room()
+
+    def rewired(self) -> None:
+        """Choose the way again."""
+        self.outbox.bind()
+
+    def stopping(self) -> bool:
+        """Say that it ends with its stream."""
+        return False
+
+    def room_again(self) -> None:
+        """Put in what waits."""
+        waiting = self._waiting
+        room = self.outbox.room()
+        while waiting and room > 0:
+            count = min(room, len(waiting))
+            batch = [waiting.popleft() for _ in range(count)]
+            self._place(batch[-1][0], [message for _, message in batch])
+            room = self.outbox.room()
+        self._look_for_end()
+
+    # -- what the link says
+
+    def offered(self, number: int, *, window: int | None = None) -> None:
+        """Take the linkage that the far side offers."""
+        self.number = number
+        self.state = "open"
+        if self._inbox.closed:
+            self._peers.link_to(self.peer).refuse(number, f"{self._inbox.label} has ended", self._peers.now())
+            return
+        bound = self._inbox.bound
+        size = window or (None if bound is None else max(1, min(WINDOW, 4 * bound)))
+        self._peers.link_to(self.peer).accept(number, window_messages=size, now=self._peers.now())
+
+    def delivered(self, first: int, messages: list[object], maybe_duplicate: int) -> None:
+        """Put in what there is room for."""
+        self.received += len(messages)
+        self.maybe_duplicate += maybe_duplicate
+        if self._inbox.closed:
+            self._stop()
+            return
+        last = first + len(messages) - 1
+        if not self._waiting and self.outbox.room() >= len(messages):
+            self._place(last, messages)
+            return
+        self._waiting.extend(enumerate(messages, first))
+        self.room_again()
+        self._ask_for_room()
+
+    def _ask_for_room(self) -> None:
+        if self._waiting:
+            for feed in self.outbox.feeds:
+                feed.sink.waiting[self] = None
+
+    def _place(self, last: int, messages: list[object]) -> None:
+        self.outbox.extend(messages)
+        self._placed.append((self._inbox.arrived, last))
+
+    def _consumed(self, count: int) -> None:
+        placed, upto = self._placed, 0
+        while placed and placed[0][0] <= count:
+            upto = placed.popleft()[1]
+        if placed and upto == 0:
+            upto = self._partly(count)
+        if upto:
+            link_ = self._peers.link_to(self.peer)
+            link_.consumed(self.number, upto, self._peers.now())
+            self._peers.touch(link_)
+        if self._inbox.closed:
+            self._stop()
+        self._ask_for_room()
+
+    def _partly(self, count: int) -> int:
+        """Give the number of the last message consumed of the first batch that is not all consumed."""
+        at, last = self._placed[0]
+        upto = last - (at - count)
+        return upto if len(self._inbox.feeds) == 1 and upto > 0 else 0
+
+    def finished(self, failure: object) -> None:
+        """Hear that no more will come."""
+        self._ending = (failure if isinstance(failure, Failure) else None,)
+        self._look_for_end()
+
+    def _look_for_end(self) -> None:
+        self._ask_for_room()
+        if self._ending is not None and not self._waiting and self.state != "over":
+            self.state = "over"
+            self.outbox.finish(self._ending[0])
+
+    def lost(self, reason: str) -> None:
+        """End the stream with a failure: its sender will not come back."""
+        if self.state != "over":
+            self.finished(Failure(f"{self.peer}/{self.source}", "PeerLost", reason))
+
+    def restarted(self) -> None:
+        """Hear that the sender begins anew: the stream goes on with what it sends."""
+        self.state = "awaited"
+
+    def _stop(self) -> None:
+        """Tell the far side that the component here has ended."""
+        if self.state == "open":
+            self.state = "over"
+            link_ = self._peers.link_to(self.peer)
+            link_.stop_receiving(self.number, f"{self._inbox.label} has ended", self._peers.now())
+            self._peers.touch(link_)
+
+    def remove(self) -> None:
+        """Unlink from the inbox."""
+        self._inbox.hearers = tuple(h for h in self._inbox.hearers if h != self._consumed)
+        unlink(self.linkage)

@@ -1,0 +1,252 @@
+"""Joints: every linkage of a node, those within it and those that leave it or come in.
+
+Laws
+1. What the plan says is made before anything runs, whoever of the others is there yet.
+2. A linkage is known by its ends: after a restart of either node it is the same one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from kamesh.errors import KameshError
+from kamesh.inbox import Inbox
+from kamesh.link import (
+    Bye,
+    Dead,
+    Delivered,
+    Event,
+    FinishAcknowledged,
+    Finished,
+    LinkageRefused,
+    Offered,
+    Opened,
+    Recovered,
+    Reset,
+    Room,
+    SessionLost,
+    Suspect,
+    Undelivered,
+)
+from kamesh.linking import sever
+from kamesh.nodes.egress import Egress
+from kamesh.nodes.hosting import Hosting
+from kamesh.nodes.ingress import Ingress
+from kamesh.nodes.peers import Peers
+from kamesh.owner import Policy
+from kamesh.wiring import Dealer, link
+
+if TYPE_CHECKING:
+    from kamesh.nodes.plan import Plan, PlannedLinkage
+
+__all__ = ["Joints"]
+
+log = logging.getLogger("kamesh.links")
+
+ASK_AGAIN = 0.25  # seconds until a linkage that was refused is offered once more
+TIMES = 40
+
+
+class Joints:
+    """The linkages of one node."""
+
+    def __init__(self, node: str, plan: Plan, peers: Peers, hosting: Hosting) -> None:
+        """Begin with none made."""
+        self.node = node
+        self.over: Callable[[], None] = lambda: None
+        self._plan = plan
+        self._peers = peers
+        self._hosting = hosting
+        self.egresses: dict[tuple[str, int], Egress] = {}
+        self.ingresses: list[Ingress] = []
+        self._by_number: dict[tuple[str, int], Ingress] = {}
+        self._refusals: dict[tuple[str, int], int] = {}
+
+    @property
+    def drained(self) -> bool:
+        """Whether all that was sent to other nodes has been consumed there."""
+        return not any(e.counts for e in self.egresses.values())
+
+    @property
+    def all_open(self) -> bool:
+        """Whether every linkage that leaves or comes in has found its other end."""
+        return all(e.state != "opening" for e in self.egresses.values()) and all(
+            i.state != "awaited" for i in self.ingresses
+        )
+
+    def with_peer(self, name: str) -> bool:
+        """Say whether a linkage leads to `name` or comes from there."""
+        return any(peer == name for peer, _ in self.egresses) or any(
+            i.peer == name and i.state != "over" for i in self.ingresses
+        )
+
+    def neighbours(self) -> set[str]:
+        """Name the nodes that the plan links to this one."""
+        return {peer for peer, _ in self.egresses} | {i.peer for i in self.ingresses}
+
+    def undelivered(self) -> int:
+        """Count the messages that wait here or have not been acknowledged."""
+        return sum(e.waiting for e in self.egresses.values())
+
+    # -- making what the plan says
+
+    def prepare(self) -> None:
+        """Make all linkages of the plan that touch this node."""
+        nodes = {name: part.node for name, part in self._plan.components.items()}
+        for planned in self._plan.linkages:
+            if nodes[planned.source[0]] == self.node:
+                self._leave(planned, nodes)
+            else:
+                for sink in planned.sinks:
+                    if nodes[sink[0]] == self.node:
+                        box = _dotted(sink)
+                        self.ingresses.append(
+                            Ingress(self._peers, nodes[planned.source[0]], _dotted(planned.source),
+                                    box, self._hosting.inbox(box))
+                        )
+
+    def _leave(self, planned: PlannedLinkage, nodes: dict[str, str]) -> None:
+        outbox = self._hosting.outbox(_dotted(planned.source))
+        if self._hosting.top is not None:
+            return  # the chassis has made its own
+        dealer: Dealer | None = None
+        if planned.fanout == "demand":
+            dealer = Dealer(f"deal:{_dotted(planned.source)}", len(planned.sinks), planned.ahead)
+            link(outbox, dealer.inbox, policy=Policy(planned.policy))
+        for place, sink in enumerate(planned.sinks):
+            inbox = self._sink(planned, sink, nodes[sink[0]])
+            if dealer is not None:
+                link(dealer.outboxes[place], inbox)
+            else:
+                several = "all" if len(planned.sinks) > 1 else None
+                link(outbox, inbox, policy=Policy(planned.policy), fanout=several)
+
+    def _sink(self, planned: PlannedLinkage, sink: tuple[str, str], node: str) -> Inbox:
+        if node == self.node:
+            return self._hosting.inbox(_dotted(sink))
+        policy = f"demand:{planned.ahead}" if planned.fanout == "demand" else planned.policy
+        pipe = getattr(planned, "pipe", False)
+        return self._egress(node, _dotted(planned.source), _dotted(sink), policy, pipe=pipe).inbox
+
+    def _egress(
+        self, node: str, source: str, sink: str, policy: str, *, pipe: bool = False,
+        counts: bool = True,
+    ) -> Egress:
+        egress = Egress(
+            self._peers, node, source, sink, policy=policy, pipe=pipe, counts=counts,
+            over=self._egress_over,
+        )
+        self.egresses[node, egress.number] = egress
+        return egress
+
+    def _egress_over(self, egress: Egress) -> None:
+        self.egresses.pop((egress.peer, egress.number), None)
+        if not egress.counts:
+            sever(egress.inbox)
+        self.over()
+
+    # -- making and undoing while all runs
+
+    def add(self, source: str, node: str, sink: str, policy: str, *, counts: bool = True) -> None:
+        """Link an outbox of this node to a box of another, or of this one."""
+        outbox = self._hosting.outbox(source)
+        if node == self.node:
+            inbox = self._hosting.inbox(sink)
+        else:
+            inbox = self._egress(node, source, sink, policy, counts=counts).inbox
+            if counts:
+                self._peers.want(node)
+        link(outbox, inbox, policy=Policy(policy), fanout="all")
+
+    # -- what links say
+
+    def link_event(self, peer: str, event: Event) -> None:
+        """Hand it to the end of the linkage that it is about."""
+        match event:
+            case Offered():
+                self._offered(peer, event)
+            case Delivered(number, first, messages, maybe_duplicate):
+                ingress = self._by_number.get((peer, number))
+                if ingress is not None:
+                    ingress.delivered(first, messages, maybe_duplicate)
+            case Finished(number, failure):
+                if (ingress := self._by_number.pop((peer, number), None)) is not None:
+                    ingress.finished(failure)
+            case SessionLost(number):
+                if (ingress := self._by_number.pop((peer, number), None)) is not None:
+                    log.warning("%s/%s began anew; what it had not sent is lost", peer, ingress.source)
+                    ingress.restarted()
+            case Reset(number, reason, sending=False):
+                if (ingress := self._by_number.pop((peer, number), None)) is not None:
+                    ingress.lost(reason)
+            case Suspect() | Recovered() | Dead() | Bye():
+                log.info("link to %s: %s", peer, event)
+            case _:
+                self._about_egress(peer, event)
+
+    def _about_egress(self, peer: str, event: Event) -> None:
+        number = getattr(event, "number", None)
+        egress = self.egresses.get((peer, number)) if number is not None else None
+        match event:
+            case Undelivered(count=count, reason=reason, kept=kept):
+                where = f"{egress.source} -> {peer}/{egress.sink}" if egress else f"to {peer}"
+                after = "they are sent if it comes back" if kept else "they are lost"
+                log.error("%s: %d messages undelivered (%s); %s", where, count, reason, after)
+            case _ if egress is None:
+                return
+            case Opened():
+                egress.opened()
+            case Room():
+                egress.pump()
+            case FinishAcknowledged():
+                egress.acknowledged()
+            case Reset(reason=reason):
+                egress.reset_by_peer(reason)
+            case LinkageRefused(reason=reason):
+                self._refused(peer, egress, reason)
+
+    def _offered(self, peer: str, event: Offered) -> None:
+        for ingress in self.ingresses:
+            if (ingress.peer, ingress.source, ingress.sink) == (peer, event.source, event.sink):
+                break
+        else:
+            try:
+                inbox = self._hosting.inbox(event.sink)
+            except KameshError as error:
+                link_ = self._peers.link_to(peer)
+                link_.refuse(event.number, str(error), self._peers.now())
+                self._peers.touch(link_)
+                return
+            ingress = Ingress(self._peers, peer, event.source, event.sink, inbox)
+            self.ingresses.append(ingress)
+        self._by_number[peer, event.number] = ingress
+        word, _, ahead = event.policy.partition(":")
+        ingress.offered(event.number, window=int(ahead) if word == "demand" and ahead.isdigit() else None)
+        self._peers.touch(self._peers.link_to(peer))
+
+    def _refused(self, peer: str, egress: Egress, reason: str) -> None:
+        """Offer it again for a while: the far component may be just starting."""
+        key = (peer, egress.number)
+        self._refusals[key] = times = self._refusals.get(key, 0) + 1
+        if times > TIMES or "has ended" in reason:
+            egress.refused(reason)
+            return
+        egress.offer_again_later(ASK_AGAIN)
+
+    def lost(self, peer: str, reason: str) -> None:
+        """Give up every linkage with a peer that does not come back."""
+        for egress in [e for (name, _), e in self.egresses.items() if name == peer]:
+            egress.give_up(reason)
+        for ingress in [i for i in self.ingresses if i.peer == peer]:
+            ingress.lost(reason)
+
+    def give_up(self, reason: str) -> None:
+        """Give up all that leaves."""
+        for egress in list(self.egresses.values()):
+            egress.give_up(reason)
+
+
+def _dotted(box: tuple[str, str]) -> str:
+    return f"{box[0]}.{box[1]}"
