@@ -31,6 +31,7 @@ _CODE = (
     type,
 )
 _BASES: tuple[type, ...] = (dict, list, tuple, set, frozenset, str, bytes, int, float)
+_SIMPLE = (type(None), bool, int, float, str, bytes)
 _REGISTER = "register the class with @kamesh.register, or send a dict"
 
 Attempt = Callable[[list[Any]], Encoded]
@@ -40,15 +41,21 @@ def explain(batch: list[Any], error: Exception, attempt: Attempt) -> Unsendable:
     """Say why `batch` could not be encoded; `error` is how it failed."""
     if isinstance(error, TooMany):
         return _too_much(batch, error, attempt)
-    for index, message in enumerate(batch):
-        found = _Search(attempt).look(message, "", 0)
+    for index in range(len(batch)):
+        found = _first_fault(batch, index, attempt)
         if found is not None:
-            value, path, cause = found
-            kind = type(value)
-            short = path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}..."
-            way_out = cause.way_out or _way_out(kind)
-            return Unsendable(index, name_of(kind), short, cause.why, way_out)
+            return found
     return Unsendable(0, "", "", f"changed while it was read ({error})", "send a copy of it")
+
+
+def _first_fault(batch: list[Any], index: int, attempt: Attempt) -> Unsendable | None:
+    found = _Search(attempt).look(batch[index], "", 0)
+    if found is None:
+        return None
+    value, path, cause = found
+    kind = type(value)
+    short = path if len(path) <= _MAX_PATH else f"{path[:_MAX_PATH]}..."
+    return Unsendable(index, name_of(kind), short, cause.why, cause.way_out or _way_out(kind))
 
 
 def _too_much(batch: list[Any], error: TooMany, attempt: Attempt) -> Unsendable:
@@ -58,18 +65,14 @@ def _too_much(batch: list[Any], error: TooMany, attempt: Attempt) -> Unsendable:
             values += survey([message])[2]
             size += len(attempt([message]).payload)
         except Exception as own:
-            if index:
-                break  # whatever is wrong with this one, those before it can be sent
-            return own if isinstance(own, Unsendable) else _of_first(batch, own, attempt)
+            fault = _first_fault(batch, index, attempt)
+            if fault is not None:
+                return fault
+            error = own if isinstance(own, TooMany) else error
+            break
         if values > MAX_VALUES or size > MAX_PAYLOAD:
             break
     return TooMuch(index, name_of(type(batch[index])), "", error.why, error.way_out)
-
-
-def _of_first(batch: list[Any], error: Exception, attempt: Attempt) -> Unsendable:
-    if isinstance(error, TooMany):
-        return TooMuch(0, name_of(type(batch[0])), "", error.why, error.way_out)
-    return explain(batch[:1], error, attempt)
 
 
 class _Search:
@@ -105,6 +108,8 @@ class _Search:
         return None
 
     def _alone(self, value: object, path: str) -> tuple[object, str, Cannot] | None:
+        if type(value) in _SIMPLE:
+            return None
         try:
             self.attempt([value])
         except Exception as error:

@@ -71,6 +71,8 @@ def register(kind: Class | None = None, *, name: str = "") -> Class | Callable[[
 
 
 def _enter(kind: Class, name: str) -> Class:
+    if not isinstance(kind, type):
+        raise TypeError(f"{kind!r} cannot be registered: it is not a class")
     name = name or f"{kind.__module__}:{kind.__qualname__}"
     before = _NAMED.get(name)
     holder = before.kind if isinstance(before, _Record) else before
