@@ -151,8 +151,9 @@ class HTTPServer(Component):
             fanout.put(piece)
             if fanout.ready:
                 site.begun(fanout)
+        failure = self._strand.inboxes[box].failure
         fanout.end()
-        site.begun(fanout)
+        site.begun(fanout, f"this stream broke off: {failure.message}" if failure else "")
 
     def _sentence(self, error: OSError) -> str:
         where = f"port {self.port} of {self.host}"
@@ -182,6 +183,7 @@ class HTTPServer(Component):
             "viewers_ever": sum(s.viewers_ever for s in sums),
             "bytes": sum(s.bytes_out for s in sums),
             "skipped": sum(s.skipped for s in sums),
+            "waiting": self._site.waiting if self._site else 0,
             "stalled": self._site.stalled if self._site else 0,
             "refused": self._site.refused if self._site else 0,
         }

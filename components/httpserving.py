@@ -7,7 +7,6 @@ one that comes before the stream waits PATIENCE seconds for it, and is then told
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 
 from aiohttp import web
@@ -40,9 +39,11 @@ class StreamSite:
         self._application = web.Application()
         self._fanouts: list[Fanout] = []
         self._begun: dict[int, asyncio.Event] = {}
+        self._broken: dict[int, str] = {}
         self._runner: web.AppRunner | None = None
         self._serving: set[asyncio.Future[None]] = set()  # one for each viewer
         self.stalled = 0  # viewers let go because they took nothing
+        self.waiting = 0  # viewers that wait for a stream to begin
         self.refused = 0  # viewers that were not served at all
 
     def add_stream(self, path: str, content_type: str, fanout: Fanout) -> None:
@@ -85,9 +86,10 @@ class StreamSite:
             raise
         return int(self._runner.addresses[0][1])
 
-    def begun(self, fanout: Fanout) -> None:
-        """Let in those who wait for this stream: it has begun, or is over."""
+    def begun(self, fanout: Fanout, broken: str = "") -> None:
+        """Let in those who wait for this stream: it has begun, or is over (`broken` says why)."""
         self._begun[id(fanout)].set()
+        self._broken[id(fanout)] = broken
 
     async def close(self) -> None:
         """Let viewers take what waits, for LINGER seconds at the most, and stop listening."""
@@ -104,11 +106,16 @@ class StreamSite:
         if sum(len(f.viewers) for f in self._fanouts) >= self._most_viewers:
             return f"this server has {self._most_viewers} viewers and takes no more"
         begun = self._begun[id(fanout)]
-        with contextlib.suppress(TimeoutError):
+        self.waiting += 1
+        try:
             await asyncio.wait_for(begun.wait(), PATIENCE)
+        except TimeoutError:
+            return "this stream has not begun"
+        finally:
+            self.waiting -= 1
         if fanout.ended:
-            return "this stream is over"
-        return "" if begun.is_set() else "this stream has not begun"
+            return self._broken[id(fanout)] or "this stream is over"
+        return ""
 
     async def _serve(self, fanout: Fanout, response: web.StreamResponse) -> None:
         """Write to one viewer until the stream ends or the viewer goes."""

@@ -80,7 +80,6 @@ def _opened(info: StreamInfo) -> Any:
         raise ValueError(f"this build of FFmpeg has no decoder for {info.codec}") from None
     if info.extradata:
         context.extradata = info.extradata
-    context.time_base = info.time_base
     if isinstance(info, VideoInfo):
         context.thread_type = (
             "SLICE"  # by frames would hold each picture back by the number of threads

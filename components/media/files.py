@@ -40,7 +40,10 @@ class FileSource(ThreadedComponent):
     the file is missing, is not media, has no pictures, or breaks off where it cannot be read.
     """
 
-    inboxes: ClassVar = {"control": "told here to finish or to stop"}
+    inboxes: ClassVar = {
+        "inbox": "not used: it is there so that a Pipeline can begin with it",
+        "control": "told here to finish or to stop",
+    }
     outboxes: ClassVar = {
         "outbox": "pictures: av.VideoFrame",
         "audio": "sound: av.AudioFrame",

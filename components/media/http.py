@@ -10,6 +10,7 @@ never the trouble of the other; a port that cannot be had ends it all, with a se
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -18,8 +19,11 @@ from kamesh.components.chunks import VIEWER_BYTES
 from kamesh.components.http import MOST_VIEWERS, HTTPServer, Served
 from kamesh.components.media.page import PAGE
 from kamesh.components.media.remux import RemuxMP4
+from kamesh.strand import Strand
 
 __all__ = ["HTTPStream", "ProgrammeServer"]
+
+log = logging.getLogger("kamesh")
 
 
 class ProgrammeServer(HTTPServer):
@@ -86,6 +90,13 @@ class HTTPStream(Graphline):
             SERVER=self.server,
             REMUX=RemuxMP4(),
         )
+
+    def part_ended(self, child: Strand) -> None:
+        """Go on serving players when the stream cannot be made into MP4; end with anything else."""
+        if child.failure is not None and child is self.parts["REMUX"]._strand:
+            log.warning("%s; players are served all the same, browsers are not", child.failure)
+        else:
+            super().part_ended(child)
 
     @property
     def url(self) -> str:

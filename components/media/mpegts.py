@@ -28,7 +28,7 @@ from kamesh.components.media.messages import (
     VideoInfo,
 )
 
-__all__ = ["CLOCK", "PACKET", "TransportMuxer", "crc32_mpeg"]
+__all__ = ["CLOCK", "PACKET", "TransportMuxer", "crc32_mpeg", "is_transport_stream"]
 
 PACKET = 188
 CLOCK = 90_000  # ticks a second
@@ -53,6 +53,18 @@ def crc32_mpeg(data: bytes) -> int:
         for _ in range(8):
             crc = (crc << 1 ^ 0x04C11DB7) & 0xFFFFFFFF if crc & 0x80000000 else crc << 1
     return crc
+
+
+def is_transport_stream(data: bytes) -> bool:
+    """Say whether `data` looks like a piece of one: a sync byte each 188, from some place on.
+
+    Five in a row settle it; shorter data is judged by those it has, but by two at least.
+    """
+    for start in range(min(PACKET, len(data))):
+        marks = data[start::PACKET][:5]
+        if len(marks) > 1 and marks == b"\x47" * len(marks):
+            return True
+    return False
 
 
 class TransportMuxer:
@@ -110,11 +122,12 @@ class TransportMuxer:
             self._shift = self._reached - dts
         dts += self._shift
         pts = max(_ticks(packet.pts, info.time_base) + self._shift, dts)
-        self._reached = max(self._reached, dts + _ticks(max(packet.duration, 1), info.time_base))
+        step = _ticks(max(packet.duration, 1), info.time_base)
+        self._reached = max(self._reached, dts + step)
         leads = packet.stream == self._clock_stream
         begins = leads and (packet.keyframe or not isinstance(info, VideoInfo))
         out = bytearray()
-        if begins or dts >= self._tables_due:
+        if begins or dts + step > self._tables_due:
             self._tables_due = dts + TABLE_INTERVAL
             for pid, section in self._tables:
                 self._packets(out, pid, b"\x00" + section, b"")

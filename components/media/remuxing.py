@@ -17,12 +17,14 @@ from av.container import InputContainer, OutputContainer
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.media.adts import ADTS_HEAD, adts_config
 from kamesh.components.media.fragments import FragmentCutter
+from kamesh.components.media.mpegts import PACKET, is_transport_stream
 
 __all__ = ["remux"]
 
 PROBE = {"analyzeduration": "1500000", "probesize": "2000000"}  # microseconds, bytes
 FRAGMENTED = {"movflags": "+frag_keyframe+empty_moov+default_base_moof+omit_tfhd_offset"}
 LOOK_AHEAD = 500  # packets
+GIVE_UP = 8 << 20  # bytes in which no stream was found
 
 
 def remux(read: Callable[[int], bytes]) -> Iterator[Preamble | Chunk]:
@@ -32,7 +34,9 @@ def remux(read: Callable[[int], bytes]) -> Iterator[Preamble | Chunk]:
     the bytes are not a transport stream, or its pictures are in a codec that MP4 has no place for.
     """
     try:
-        with av.open(_Reads(read), "r", format="mpegts", options=PROBE) as source:
+        reads = _Reads(read)
+        with av.open(reads, "r", format="mpegts", options=PROBE) as source:
+            reads.found = True
             yield from _copied(source)
     except av.error.FFmpegError as error:
         raise ValueError(
@@ -111,10 +115,29 @@ def _drained(pieces: list[Preamble | Chunk]) -> Iterator[Preamble | Chunk]:
 
 
 class _Reads:
-    """A file object, for PyAV, whose bytes come from a function."""
+    """A file object, for PyAV, whose bytes come from a function.
+
+    FFmpeg looks for a transport stream in whatever it is given, without end; so the first bytes are
+    looked at here, and it is told that there are no more when it has found nothing in GIVE_UP bytes.
+    """
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
-        self.read = read
+        self._read = read
+        self._first = b""
+        self._given = 0
+        self.found = False
+        while len(self._first) < 6 * PACKET and (data := read(6 * PACKET)):
+            self._first += data
+        if not is_transport_stream(self._first):
+            raise ValueError("this is not an MPEG transport stream")
+
+    def read(self, size: int) -> bytes:
+        if not self.found and self._given > GIVE_UP:
+            return b""
+        data, self._first = self._first[:size], self._first[size:]
+        data = data or self._read(size)
+        self._given += len(data)
+        return data
 
 
 class _Writes:

@@ -50,7 +50,10 @@ class TestCard(Component):
 
     __test__ = False  # its name is no invitation to pytest
 
-    inboxes: ClassVar = {"control": "told here to finish or to stop"}
+    inboxes: ClassVar = {
+        "inbox": "not used: it is there so that a Pipeline can begin with it",
+        "control": "told here to finish or to stop",
+    }
     outboxes: ClassVar = {
         "outbox": "pictures: av.VideoFrame",
         "audio": "sound: av.AudioFrame",
