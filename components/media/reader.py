@@ -155,7 +155,9 @@ class MediaFile:
 def _is_cover(stream: Any) -> bool:
     """Say whether a stream is a still picture attached to sound, such as the cover of an album."""
     disposition = getattr(stream, "disposition", 0)
-    return bool(int(disposition) & 0x400)
+    return bool(
+        getattr(disposition, "value", disposition) & 0x400
+    )  # a Flag, not an int, in PyAV 15
 
 
 def _opened(path: Path) -> Any:

@@ -23,6 +23,8 @@ __all__ = ["remux"]
 
 PROBE = {"analyzeduration": "1500000", "probesize": "2000000"}  # microseconds, bytes
 FRAGMENTED = {"movflags": "+frag_keyframe+empty_moov+default_base_moof+omit_tfhd_offset"}
+# without it PyAV looks for an encoder, which copying does not need; PyAV 14 does not know the word
+AS_IT_IS: dict[str, Any] = {"opaque": True} if int(av.__version__.split(".")[0]) > 14 else {}
 LOOK_AHEAD = 500  # packets
 GIVE_UP = 8 << 20  # bytes in which no stream was found
 
@@ -81,7 +83,7 @@ def _up_to_first_sound(packets: Iterator[Any], streams: list[Any]) -> list[Any]:
 def _add(sink: OutputContainer, stream: Any, first: list[Any]) -> Any:
     """Announce one stream of the source in the MP4."""
     try:
-        copy = sink.add_stream_from_template(stream, opaque=True)
+        copy = sink.add_stream_from_template(stream, **AS_IT_IS)
     except ValueError as error:
         raise ValueError(
             f"the pictures or the sound cannot be put into MP4 for browsers: {error}"

@@ -5,6 +5,7 @@ from kamesh.components.chunks import Chunk, Fanout, Preamble, Viewer
 
 
 def chunk(number: int, size: int = 10, keyframe: bool = False) -> Chunk:
+    """Make a chunk that bears its number."""
     return Chunk(bytes([number % 256]) * size, keyframe, number / 25, number)
 
 
@@ -17,6 +18,7 @@ def taken(viewer: Viewer) -> list[int]:
 
 
 def join(fanout: Fanout) -> Viewer:
+    """Join without being woken."""
     return fanout.join(lambda: None)
 
 

@@ -1,6 +1,7 @@
 """The test card: what it shows, that its number can be read off it, and its pace."""
 
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,10 +16,12 @@ PAL = Fraction(25)
 
 
 def frames(size=(320, 180), rate=PAL, tone=440.0):
+    """Make the frames of a small card."""
     return CardFrames(size, rate, tone=tone, sample_rate=48000)
 
 
 def luma(frame):
+    """Look at the brightness of a picture."""
     plane = frame.planes[0]
     return np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[
         : frame.height, : frame.width
@@ -125,7 +128,7 @@ def test_every_frame_differs_from_the_one_before():
     card = frames()
     pictures = [luma(card.picture(number)) for number in range(30)]
     strip = slice(round(180 * 0.845), round(180 * 0.90))
-    for before, after in zip(pictures, pictures[1:], strict=False):
+    for before, after in pairwise(pictures):
         assert (before[strip] != after[strip]).any()
 
 

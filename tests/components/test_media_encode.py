@@ -37,11 +37,13 @@ def encoded(pictures=(), sounds=(), **settings):
 
 
 def card(start, stop):
+    """Make the pictures and the sound of some frames."""
     numbers = range(start, stop)
     return [CARD.picture(n) for n in numbers], [CARD.sound(n) for n in numbers]
 
 
 def decoded(header, packets):
+    """Decode all packets; give pictures, sound and the decoder."""
     decoder = ProgrammeDecoder()
     decoder.begin(header)
     frames = [frame for packet in packets for frame in decoder.decode(packet)]
@@ -51,6 +53,7 @@ def decoded(header, packets):
 
 
 def number_of(frame):
+    """Read the card's number off a picture."""
     plane = frame.planes[0]
     return read_number(
         np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[:, : frame.width]
@@ -58,6 +61,7 @@ def number_of(frame):
 
 
 def time_of(frame):
+    """Give the time of a frame in seconds."""
     return frame.pts * frame.time_base
 
 

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import wave
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -192,9 +193,7 @@ def test_a_file_is_played_from_its_beginning(recording):
     pictures, sounds = play(FileSource(recording, realtime=False))
     assert len(pictures) == 50
     times = [p.pts * p.time_base for p in pictures]
-    assert [float(b - a) for a, b in zip(times, times[1:], strict=False)] == pytest.approx(
-        [0.04] * 49
-    )
+    assert [float(b - a) for a, b in pairwise(times)] == pytest.approx([0.04] * 49)
     assert 0 <= times[0] < 0.05
     assert sounds[0].pts == 0
 
@@ -261,7 +260,7 @@ def test_a_loop_goes_on_without_a_step_in_time_until_it_is_stopped(recording):
         linkages={("FILM", "outbox"): ("KEEP", "inbox"), ("KEEP", "stop"): ("FILM", "control")},
     ).run()  # fmt: skip
     times = [float(p.pts * p.time_base) for p in keeper.kept[:120]]
-    steps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    steps = [b - a for a, b in pairwise(times)]
     assert min(steps) > 0.03
     assert max(steps) < 0.10  # the sound of this file is a little longer than its pictures
 
@@ -325,8 +324,7 @@ def test_a_recording_is_in_its_place_only_when_it_is_whole(tmp_path):
     seen = []
 
     def pieces():
-        for piece in (b"one", b"two"):
-            yield piece
+        yield from (b"one", b"two")
         for _ in range(100_000):  # let the thread write
             if (tmp_path / "out.bin.part").exists():
                 break
@@ -344,11 +342,16 @@ def test_a_recording_is_in_its_place_only_when_it_is_whole(tmp_path):
     assert recorder.details() == {"bytes": 6, "chunks": 2}
 
 
-def record(path, pieces):
+def record_with(recorder, pieces):
+    """Have a recorder record pieces."""
     Graphline(
-        FEED=Feeder(pieces), FILE=Record(path),
-        linkages={("FEED", "outbox"): ("FILE", "inbox")},
-    ).run()  # fmt: skip
+        FEED=Feeder(pieces), FILE=recorder, linkages={("FEED", "outbox"): ("FILE", "inbox")}
+    ).run()
+
+
+def record(path, pieces):
+    """Record pieces at a path."""
+    record_with(Record(path), pieces)
 
 
 def test_a_recording_whose_source_broke_is_not_put_in_place(tmp_path):
@@ -365,12 +368,6 @@ def test_a_recording_whose_source_broke_is_not_put_in_place(tmp_path):
     assert "not complete" in str(recorder.failure)
     assert not (tmp_path / "out.ts").exists()
     assert (tmp_path / "out.ts.part").read_bytes() == b"one"
-
-
-def record_with(recorder, pieces):
-    Graphline(
-        FEED=Feeder(pieces), FILE=recorder, linkages={("FEED", "outbox"): ("FILE", "inbox")}
-    ).run()
 
 
 def test_what_an_earlier_try_left_is_kept(tmp_path):

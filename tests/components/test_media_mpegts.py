@@ -2,6 +2,7 @@
 
 import io
 from fractions import Fraction
+from itertools import pairwise
 
 import av
 import pytest
@@ -25,29 +26,35 @@ SLICE = b"\x00\x00\x00\x01\x65"
 
 
 def picture(number, size=1000, keyframe=False, stream=0):
+    """Make a packet of picture."""
     return MediaPacket(stream, SLICE + bytes(size), number * 3600, number * 3600, 3600, keyframe)
 
 
 def sound(number, size=300):
+    """Make a packet of sound."""
     return MediaPacket(1, bytes([1]) * size, number * 1920, number * 1920, 1920, True)
 
 
 def muxed(packets, muxer=None):
+    """Multiplex packets under HEADER."""
     muxer = muxer or TransportMuxer()
     muxer.begin(HEADER)
     return [muxer.mux(packet) for packet in packets]
 
 
 def packets_of(data):
+    """Cut a chunk into transport packets."""
     assert len(data) % PACKET == 0
     return [data[i : i + PACKET] for i in range(0, len(data), PACKET)]
 
 
 def pid(packet):
+    """Read the identifier of a packet."""
     return (packet[1] & 0x1F) << 8 | packet[2]
 
 
 def payload(packet):
+    """Give what a packet carries."""
     assert packet[3] & 0x10, "a packet without payload"
     return packet[4 + (packet[4] + 1 if packet[3] & 0x20 else 0) :]
 
@@ -111,7 +118,7 @@ def test_the_tables_come_again_within_a_tenth_of_a_second():
         for chunk in muxed([picture(n, keyframe=n == 0) for n in range(50)])
         if pid(packets_of(chunk.data)[0]) == 0
     ]
-    assert max(b - a for a, b in zip(at, at[1:], strict=False)) <= 0.1
+    assert max(b - a for a, b in pairwise(at)) <= 0.1
 
 
 def test_continuity_counters_never_miss_a_step():

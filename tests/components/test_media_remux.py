@@ -35,11 +35,13 @@ def transport(frames=100, **settings):
 
 @pytest.fixture(scope="module")
 def chunks():
+    """Four seconds of the card as MPEG-TS."""
     return transport()
 
 
 @pytest.fixture(scope="module")
 def pieces(chunks):
+    """The same as fragmented MP4."""
     return list(remux(io.BytesIO(b"".join(c.data for c in chunks)).read))
 
 
