@@ -162,7 +162,7 @@ def _check_text(array: numpy.ndarray[Any, Any]) -> None:
 
 def _pack_scalar(scalar: numpy.generic, packing: Packing) -> bytes:
     if scalar.dtype.kind == "U":
-        return packing.pack([_TEXT, str(scalar)])
+        return packing.pack([_TEXT, str.__str__(scalar)])
     if scalar.dtype.kind == "S":
         return packing.pack([_BYTES, bytes(scalar)])  # type: ignore[call-overload]
     return packing.pack([_described(scalar.dtype), scalar.tobytes()])

@@ -22,7 +22,7 @@ from kamesh.codec.wire import Buffer, Code
 if TYPE_CHECKING:
     import av
 
-__all__: list[str] = []
+__all__ = ["fill"]
 
 # ONLY APPEND: this list is on the wire, by position.
 _PROPERTIES = (
@@ -98,7 +98,7 @@ def _unpack_video(data: bytes, unpacking: Unpacking) -> av.VideoFrame:
     planes = frame.planes
     for plane, line, content in zip(planes, sequence(lines), contents, strict=True):
         whole(line, -(1 << 31), (1 << 31) - 1, "the line size of a plane")
-        _fill(plane, line, content)
+        fill(plane, line, content)
     if matrix or interlaced:
         if type(matrix) is not bytes or len(matrix) not in (0, _MATRIX_SIZE):
             raise Cannot("holds a picture with a display matrix that is none")
@@ -109,7 +109,7 @@ def _unpack_video(data: bytes, unpacking: Unpacking) -> av.VideoFrame:
     return frame
 
 
-def _fill(plane: Any, line: int, content: Buffer) -> None:
+def fill(plane: Any, line: int, content: Buffer) -> None:
     """Copy a plane; its lines may be of another length here, and run upwards where `line` < 0."""
     if line == plane.line_size:
         plane.update(content)  # checks the size

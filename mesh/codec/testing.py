@@ -7,6 +7,7 @@ Laws: the types must be the same at every level; NaN is the same as NaN, and -0.
 from __future__ import annotations
 
 import dataclasses
+import operator
 import struct
 import sys
 from collections import Counter, OrderedDict, deque
@@ -15,6 +16,8 @@ from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
 from typing import Any
+
+from kamesh.codec.pictures import fill
 
 __all__ = ["same"]
 
@@ -71,9 +74,11 @@ def _same_of_libraries(sent: Any, arrived: Any) -> bool:
         if orders[0] != orders[1] and any(orders[0]):  # neither: it was sent as C
             return False
         alike = sent.dtype == arrived.dtype and sent.shape == arrived.shape
-        return bool(alike and sent.tobytes() == arrived.tobytes())
+        return bool(alike and _same_elements(sent, arrived))
+    if numpy is not None and isinstance(sent, (numpy.str_, numpy.bytes_)):
+        return len(sent) == len(arrived) and all(map(operator.eq, sent, arrived))
     if numpy is not None and isinstance(sent, numpy.generic):
-        return bool(sent.dtype == arrived.dtype and sent.tobytes() == arrived.tobytes())
+        return bool(sent.dtype == arrived.dtype and _same_elements(sent, arrived))
     if av is not None and isinstance(sent, av.VideoFrame):
         formats = sent.format.name == arrived.format.name
         return (
@@ -93,21 +98,27 @@ def _same_of_libraries(sent: Any, arrived: Any) -> bool:
     return bool(sent == arrived)
 
 
+def _same_elements(sent: Any, arrived: Any) -> bool:
+    """Compare bytes, leaving out what pads the fields of a structure."""
+    if sent.dtype.names is None:
+        return bool(sent.tobytes() == arrived.tobytes())
+    return all(_same_elements(sent[name], arrived[name]) for name in sent.dtype.names)
+
+
 def _alike(sent: Any, arrived: Any, names: tuple[str, ...]) -> bool:
     return all(getattr(sent, name, None) == getattr(arrived, name, None) for name in names)
 
 
 def _pixels(frame: Any) -> bytes:
     """Give the pixels without what lies between the lines."""
-    if not frame.planes:
-        return b""
-    encoder: Any = sys.modules["av"].CodecContext.create("rawvideo", "w")
-    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, frame.format.name
+    av = sys.modules["av"]
+    copy = av.VideoFrame(frame.width, frame.height, frame.format.name)
+    for plane, source in zip(copy.planes, frame.planes, strict=True):
+        fill(plane, source.line_size, memoryview(source))
+    encoder: Any = av.CodecContext.create("rawvideo", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = copy.width, copy.height, copy.format.name
     encoder.time_base = Fraction(1)
-    pts, frame.pts = frame.pts, 0
-    (packet,) = encoder.encode(frame)
-    frame.pts = pts
-    return bytes(packet)
+    return b"".join(map(bytes, encoder.encode(copy) if copy.planes else ()))
 
 
 def _sound(frame: Any) -> list[bytes]:
