@@ -169,7 +169,13 @@ class Fanout:
         if isinstance(item, Preamble):
             self._begin(item)
             return
-        chunk = item if isinstance(item, Chunk) else Chunk(bytes(item))
+        if isinstance(item, bytes | bytearray | memoryview):
+            item = Chunk(bytes(item))
+        elif not isinstance(item, Chunk):
+            raise TypeError(
+                f"a stream is dealt out as Chunks or bytes, not as {type(item).__name__}"
+            )
+        chunk = item
         self.bytes_in += len(chunk.data)
         self._remember(chunk)
         for viewer in self.viewers:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kamesh import Component
 from kamesh.codec import register
 from kamesh.components.chunks import VIEWER_BYTES, Fanout
+from kamesh.components.extras import needing
 from kamesh.errors import KameshError
 
 if TYPE_CHECKING:
@@ -110,7 +111,8 @@ class HTTPServer(Component):
     async def main(self) -> None:
         """Listen, deal out what comes, and close when all is over."""
         # aiohttp takes 0.15 s to import: only the node that serves pays for it
-        from kamesh.components.httpserving import StreamSite
+        with needing("HTTPServer"):
+            from kamesh.components.httpserving import StreamSite
 
         site = self._site = StreamSite(self.most_viewers)
         for box, served in self.streams.items():

@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
-from kamesh.components.media.messages import StreamHeader
+from kamesh.components.extras import needing
+from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 
 if TYPE_CHECKING:
     from kamesh.components.media.decoders import ProgrammeDecoder
@@ -50,15 +51,18 @@ class Decode(ThreadedComponent):
     def main(self) -> None:
         """Decode packet after packet."""
         # PyAV takes a tenth of a second to import: only the node that decodes pays for it
-        from kamesh.components.media.decoders import ProgrammeDecoder
+        with needing("Decode"):
+            from kamesh.components.media.decoders import ProgrammeDecoder
 
         decoder = self._decoder = ProgrammeDecoder()
         for message in self.inbox:
             if isinstance(message, StreamHeader):
                 self._send_frames(decoder.finish())
                 decoder.begin(message)
-            else:
+            elif isinstance(message, MediaPacket):
                 self._send_frames(decoder.decode(message))
+            else:
+                raise unexpected("Decode", "what Encode sends", message)
         self._send_frames(decoder.finish())
 
     def _send_frames(self, frames: Any) -> None:

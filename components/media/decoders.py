@@ -13,7 +13,7 @@ import av
 
 from kamesh.components.media.messages import MediaPacket, StreamHeader, StreamInfo, VideoInfo
 
-__all__ = ["ProgrammeDecoder"]
+__all__ = ["ProgrammeDecoder", "padded_packet"]
 
 
 class ProgrammeDecoder:
@@ -52,7 +52,9 @@ class ProgrammeDecoder:
                 self.skipped += 1
                 return []
             self._started[packet.stream] = True
-        coded = av.Packet(packet.data)
+        if not packet.data:
+            return []  # to FFmpeg it would mean the end
+        coded = padded_packet(packet.data)
         coded.pts, coded.dts, coded.time_base = packet.pts, packet.dts, info.time_base
         return self._frames(packet.stream, coded)
 
@@ -71,6 +73,17 @@ class ProgrammeDecoder:
         for frame in frames:
             frame.time_base = frame.time_base or self._infos[stream].time_base
         return frames
+
+
+def padded_packet(data: bytes) -> Any:
+    """Give a packet that FFmpeg may read some bytes beyond its end, as its readers do.
+
+    PyAV 17 and later make a packet of the very bytes they are given, without the zeros that must stand
+    behind them; mpeg4 then decodes to something else from time to time.
+    """
+    packet: Any = av.Packet(len(data))
+    packet.update(data)
+    return packet
 
 
 def _opened(info: StreamInfo) -> Any:

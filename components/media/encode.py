@@ -16,6 +16,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import ThreadedComponent
+from kamesh.components.extras import needing
 from kamesh.components.media.settings import EncodeSettings
 from kamesh.inbox import Inbox
 
@@ -87,7 +88,8 @@ class Encode(ThreadedComponent):
     def main(self) -> None:
         """Encode what comes, from whichever inbox it comes first."""
         # PyAV takes a tenth of a second to import: only the node that encodes pays for it
-        from kamesh.components.media.encoding import AUDIO, VIDEO, ProgrammeEncoder
+        with needing("Encode"):
+            from kamesh.components.media.encoding import AUDIO, VIDEO, ProgrammeEncoder
 
         encoder = self._encoder = ProgrammeEncoder(self.settings)
         while not self.stopping():

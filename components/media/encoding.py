@@ -14,7 +14,12 @@ import av
 
 from kamesh.components.media.encoders import AudioEncoder, VideoEncoder
 from kamesh.components.media.interleave import Interleaver
-from kamesh.components.media.messages import MediaPacket, StreamHeader, StreamInfo
+from kamesh.components.media.messages import (
+    MediaPacket,
+    StreamHeader,
+    StreamInfo,
+    unexpected,
+)
 from kamesh.components.media.settings import EncodeSettings
 from kamesh.components.media.timeline import Timeline
 
@@ -55,10 +60,14 @@ class ProgrammeEncoder:
 
     def picture(self, frame: av.VideoFrame) -> Iterator[StreamHeader | MediaPacket]:
         """Take a picture; give what can go out now."""
+        if not isinstance(frame, av.VideoFrame):
+            raise unexpected("Encode", "av.VideoFrame on its inbox", frame)
         yield from self._take(VIDEO, frame)
 
     def sound(self, frame: av.AudioFrame) -> Iterator[StreamHeader | MediaPacket]:
         """Take a piece of sound; give what can go out now."""
+        if not isinstance(frame, av.AudioFrame):
+            raise unexpected("Encode", "av.AudioFrame on its box for audio", frame)
         yield from self._take(AUDIO, frame)
 
     def end(self, stream: int) -> Iterator[StreamHeader | MediaPacket]:

@@ -22,6 +22,7 @@ __all__ = [
     "StreamHeader",
     "StreamInfo",
     "VideoInfo",
+    "unexpected",
 ]
 
 
@@ -79,3 +80,8 @@ class MediaPacket:
     dts: int
     duration: int = 0
     keyframe: bool = False
+
+
+def unexpected(who: str, wants: str, got: object) -> TypeError:
+    """Give the error of a component that was sent something it can do nothing with."""
+    return TypeError(f"{who} takes {wants}, not {type(got).__name__}: look at what is linked to it")

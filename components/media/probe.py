@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.codec import register
+from kamesh.components.extras import needing
 from kamesh.components.media.record import Recorded
 
 if TYPE_CHECKING:
@@ -87,10 +88,11 @@ def probe(path: str | Path) -> MediaReport:
     Example: `print(probe("out.ts"))`. MediaFileError, in a sentence, if it is not media or has no
     pictures.
     """
-    import av  # PyAV and NumPy are heavy, and a node that only passes a report on needs neither
+    with needing("probe"):
+        import av  # PyAV and NumPy are heavy, and a node that only passes a report on needs neither
 
-    from kamesh.components.media.card import read_number
-    from kamesh.components.media.reader import MediaFile
+        from kamesh.components.media.card import read_number
+        from kamesh.components.media.reader import MediaFile
 
     numbers: list[int] = []
     keyframes = frames = samples = 0

@@ -15,11 +15,13 @@ import errno
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar
+from typing import Any, BinaryIO, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.chunks import Chunk, Preamble
+from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
+from kamesh.components.media.mpegts import TransportMuxer
 from kamesh.errors import KameshError
 
 __all__ = ["Record", "Recorded", "RecordingError"]
@@ -47,7 +49,8 @@ class Record(ThreadedComponent):
 
     Example: `Pipeline(MuxMPEGTS(), Record("card.ts"))`.
 
-    Boxes: "inbox" `Chunk`s or bytes; "outbox" one `Recorded` when the file is complete; "control".
+    Boxes: "inbox" `Chunk`s or bytes, or what Encode sends, which is recorded as MPEG-TS; "outbox" one
+    `Recorded` when the file is complete; "control".
 
     How it ends: when the stream ends or it is told on "control", the file is brought to the disk
     and renamed to `path`. If the stream that feeds it broke, or it cannot write (the disk is full,
@@ -55,7 +58,10 @@ class Record(ThreadedComponent):
     ".part"`.
     """
 
-    inboxes: ClassVar = {"inbox": "Chunks or bytes", "control": "told here to finish or to stop"}
+    inboxes: ClassVar = {
+        "inbox": "Chunks, bytes, or a header and packets",
+        "control": "told here to finish or to stop",
+    }
     outboxes: ClassVar = {
         "outbox": "a Recorded when the file is complete",
         "signal": "passes on what was told on control",
@@ -67,6 +73,7 @@ class Record(ThreadedComponent):
         super().__init__(name=name)
         self.target = Path(path)
         self.unfinished = self.target.with_name(self.target.name + ".part")
+        self._muxer = TransportMuxer()
         self.bytes = 0
         self.chunks = 0
 
@@ -92,8 +99,15 @@ class Record(ThreadedComponent):
             raise RecordingError(self._sentence(error)) from error
         self.send(Recorded(str(self.target), self.bytes, self.chunks))
 
-    def _write(self, out: BinaryIO, piece: Chunk | Preamble | bytes) -> None:
+    def _write(self, out: BinaryIO, piece: Any) -> None:
+        if isinstance(piece, StreamHeader):
+            self._muxer.begin(piece)
+            return
+        if isinstance(piece, MediaPacket):
+            piece = self._muxer.mux(piece)
         data = piece.data if isinstance(piece, Chunk | Preamble) else piece
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise unexpected("Record", "Chunks, bytes, or what Encode sends", piece)
         out.write(data)
         self.bytes += len(data)
         self.chunks += 1

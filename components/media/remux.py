@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.chunks import Chunk
+from kamesh.components.extras import needing
 
 __all__ = ["RemuxMP4"]
 
@@ -50,7 +51,8 @@ class RemuxMP4(ThreadedComponent):
     def main(self) -> None:
         """Copy packets as their bytes come."""
         # PyAV takes a tenth of a second to import: only the node that serves browsers pays for it
-        from kamesh.components.media.remuxing import remux
+        with needing("RemuxMP4"):
+            from kamesh.components.media.remuxing import remux
 
         if not self._fill():
             return  # a stream that ended before it began

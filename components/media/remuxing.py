@@ -16,6 +16,7 @@ from av.container import InputContainer, OutputContainer
 
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.media.adts import ADTS_HEAD, adts_config
+from kamesh.components.media.decoders import padded_packet
 from kamesh.components.media.fragments import FragmentCutter
 from kamesh.components.media.mpegts import PACKET, is_transport_stream
 
@@ -102,7 +103,7 @@ def _raw(packet: Any, stream: Any) -> Any:
     """
     data = bytes(packet) if stream.codec_context.name == "aac" else b""
     if adts_config(data):
-        bare = av.Packet(data[ADTS_HEAD if data[1] & 1 else ADTS_HEAD + 2 :])
+        bare = padded_packet(data[ADTS_HEAD if data[1] & 1 else ADTS_HEAD + 2 :])
         bare.pts, bare.dts, bare.time_base = packet.pts, packet.dts, packet.time_base
         bare.duration = packet.duration or 0
         bare.is_keyframe = True

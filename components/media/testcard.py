@@ -12,6 +12,7 @@ from fractions import Fraction
 from typing import ClassVar
 
 from kamesh import Component
+from kamesh.components.extras import needing
 
 __all__ = ["TestCard"]
 
@@ -93,7 +94,8 @@ class TestCard(Component):
     def main(self) -> Generator[None, None, None]:
         """Send frame after frame, each when it is due."""
         # PyAV and NumPy take a quarter of a second to import: only the node that draws pays for it
-        from kamesh.components.media.cardframes import CardFrames
+        with needing("TestCard"):
+            from kamesh.components.media.cardframes import CardFrames
 
         card = CardFrames(
             self.size, self.rate, tone=self.tone, sample_rate=self.sample_rate, label=self.label

@@ -262,6 +262,27 @@ def test_the_replacements_lose_nothing(codec):
     assert [info.codec for info in header.streams] == [codec, "mp2"]
 
 
+def test_the_same_packets_give_the_same_pictures_each_time():
+    """Decoding reads some bytes beyond a packet's end; what lies there must not matter."""
+    header, packets, _ = encoded(card(0, 30)[0], video="mpeg4", audio="")
+    outcomes = set()
+    for _ in range(12):
+        copies = [
+            MediaPacket(0, bytes(bytearray(p.data)), p.pts, p.dts, 1, p.keyframe) for p in packets
+        ]
+        pictures, _, _ = decoded(header, copies)
+        outcomes.add(hashlib.sha256(b"".join(bytes(p.planes[0]) for p in pictures)).hexdigest())
+    assert len(outcomes) == 1
+
+
+def test_a_packet_of_nothing_ends_nothing():
+    """To FFmpeg an empty packet means the end of the stream; to a stream it is just empty."""
+    header, packets, _ = encoded(card(0, 10)[0], audio="")
+    packets.insert(5, MediaPacket(0, b"", 5, 5))
+    pictures, _, _ = decoded(header, packets)
+    assert [number_of(p) for p in pictures] == list(range(10))
+
+
 def test_an_encoder_nobody_has_is_refused():
     """With its name, and where to look."""
     with pytest.raises(ValueError, match="no encoder 'libnothing'"):

@@ -13,7 +13,7 @@ from pathlib import Path
 import av
 import pytest
 
-from kamesh import Component, ComponentFailed, Graphline, Shutdown
+from kamesh import Component, ComponentFailed, Graphline, Pipeline, Shutdown
 from kamesh.components.media import (
     Decode,
     Encode,
@@ -404,3 +404,30 @@ def test_a_full_disk_is_said_in_a_sentence(tmp_path, monkeypatch):
     with pytest.raises(ComponentFailed, match="is full: 0 bytes of the recording are in"):
         record_with(recorder, [b"x"])
     assert RecordingError.__name__ in str(recorder.failure)
+
+
+def test_what_encode_sends_is_recorded_as_a_transport_stream(tmp_path):
+    """`testcard ! encode ! save out.ts`: nobody need know of multiplexers to keep a stream."""
+    Pipeline(Card(SMALL, seconds=1, realtime=False), Encode(), Record(tmp_path / "out.ts")).run()
+    report = probe(tmp_path / "out.ts")
+    assert (report.format, report.frames, report.missing) == ("mpegts", 25, 0)
+
+
+@pytest.mark.parametrize(
+    ("component", "message", "why"),
+    [
+        (MuxMPEGTS, b"bytes", "MuxMPEGTS takes what Encode sends, not bytes"),
+        (Decode, "text", "Decode takes what Encode sends, not str"),
+        (Encode, b"bytes", "Encode takes av.VideoFrame on its inbox, not bytes"),
+        (
+            lambda: Record("x.ts"),
+            "text",
+            "Record takes Chunks, bytes, or what Encode sends, not str",
+        ),
+    ],
+)
+def test_a_wrong_linkage_is_said_in_a_sentence(component, message, why, tmp_path, monkeypatch):
+    """Each component says what it takes and what came instead."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ComponentFailed, match=why):
+        Pipeline(Feeder([message]), component()).run()
