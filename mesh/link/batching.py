@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from kamesh.codec import TooMuch, Unsendable
 from kamesh.link.errors import TooLarge
 from kamesh.link.fields import Buffer
 from kamesh.link.limits import LinkLimits
@@ -40,10 +41,10 @@ class Codec(Protocol):
     """What a link needs of `kamesh.codec`."""
 
     def encode(self, messages: Sequence[object], /) -> EncodedLike:
-        """Raise whatever it likes if a message cannot travel."""
+        """Raise `Unsendable`, or `TooMuch` where the batch has to be cut."""
 
     def decode(self, payload: Buffer, buffers: Sequence[Buffer], /) -> list[object]:
-        """Raise whatever it likes if this is not what `encode` made."""
+        """Return a list, or raise whatever it likes if this is not what `encode` made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Batch:
     last: int
     size: int
     encoded: EncodedLike
+
+
+def _counted(error: Unsendable, done: int) -> Unsendable:
+    """Return the same error, counting messages as the caller does."""
+    return type(error)(error.index + done, error.type_name, error.path, error.why, error.way_out)
 
 
 class Batcher:
@@ -74,15 +80,19 @@ class Batcher:
         mean, measured = self.mean, self._measured
         batches: list[Batch] = []
         done = 0
+        most = total  # that the codec takes at once
         while done < total:
-            take = min(total - done, int(aim / mean) or 1)
+            take = min(total - done, int(aim / mean) or 1, most)
             part = messages if take == total else messages[done : done + take]
             try:
                 encoded = self._codec.encode(part)
-            except Exception:
-                if done:  # once more, and whole, so that the error counts as the caller does
-                    self._codec.encode(messages)
-                raise
+            except TooMuch as error:
+                if not error.index:
+                    raise _counted(error, done) from error
+                most = error.index
+                continue
+            except Unsendable as error:
+                raise _counted(error, done) from error
             size = encoded.size
             each = size / take
             if take > 1 and (size > 2 * aim or len(encoded.buffers) > self._limits.buffers):
@@ -91,6 +101,7 @@ class Batcher:
             self._admit(encoded, done)
             batches.append(Batch(first + done, first + done + take - 1, size, encoded))
             done += take
+            most = total
             mean = each if each > mean or not measured else (mean + each) / 2
             mean = max(mean, 1.0)
             measured = True

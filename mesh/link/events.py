@@ -1,8 +1,9 @@
 """What a link tells its caller: frozen records, in the order in which things happened.
 
-Laws: an event is told once; after `Reset`, `SessionLost`, `FinishAcknowledged` or the `REFUSED` of
-an offer nothing more is said of that linkage, and what the caller still says of it is ignored;
-numbers of linkages we send on and of linkages we receive on are two different series.
+Laws: an event is told once; after `Reset`, `SessionLost`, `FinishAcknowledged`, and after `Finished`
+once all has been consumed, nothing more is said of that linkage, and what the caller still says of it
+is ignored until the number is offered anew by a peer that restarted; the numbers of linkages we send
+on and of linkages we receive on are two different series.
 """
 
 from __future__ import annotations
@@ -165,7 +166,10 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The stream has ended, and all of it was delivered before this. `failure`: how, if badly."""
+    """The stream has ended, and all of it was delivered before this. `failure`: how, if badly.
+
+    Once all of it has been consumed too, forget the number: a restarted peer may use it again.
+    """
 
     number: int
     failure: object = None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from kamesh.link.errors import RemoteProtocolError
 from kamesh.link.fields import Buffer, check, nbytes
@@ -47,7 +47,6 @@ class Flush:
         """Put one record behind those that are there."""
         limits, frames, kind = self._limits, self._frames, type(record)
         item: list[object] = [kind.NUMBER, *kind.values(record)]
-        self._weight += _OVERHEAD
         if isinstance(record, Loaded):
             payload, buffers = record.payload, record.buffers
             if buffers and len(frames) + len(buffers) >= limits.frames - 1:
@@ -66,6 +65,7 @@ class Flush:
             self._body += size
         if kind.SAYS:
             self._weight += sum(4 * len(field) for field in item if isinstance(field, str))
+        self._weight += _OVERHEAD
         self._header.append(item)
         if (
             self._body >= limits.message_bytes

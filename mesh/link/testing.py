@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar, cast
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 
 from kamesh.link import events
 from kamesh.link.batching import Codec
@@ -63,10 +63,12 @@ class PlainCodec:
 
     def decode(self, payload: Buffer, buffers: Sequence[Buffer], /) -> list[object]:
         """Decode, or raise whatever msgpack raises."""
-        items: list[object] = msgpack.unpackb(payload)
+        items = msgpack.unpackb(payload)
+        if not isinstance(items, list):
+            raise ValueError("not a list of messages")
         if buffers:
             rest = iter(buffers)
-            items = [
+            return [
                 bytes(next(rest)) if isinstance(item, msgpack.ExtType) else item for item in items
             ]
         return items
@@ -120,7 +122,7 @@ class ConnectionPair:
         for name in "ab":
             self._of(name).disconnected(self.now)
             self._of(name).take_frames()
-            self._note(name)
+            self.note(name)
 
     def restart(self, name: str) -> Link:
         """Kill one side with -9 and start it again; the connection is lost with it."""
@@ -133,7 +135,7 @@ class ConnectionPair:
         else:
             self.b = fresh
             self.a.disconnected(self.now)
-        self._note("b" if name == "a" else "a")
+        self.note("b" if name == "a" else "a")
         return fresh
 
     # --- the wire ---
@@ -159,7 +161,7 @@ class ConnectionPair:
         count = 0
         while self._wire[name] and count < most:
             self._of(name).received(self._wire[name].popleft(), self.now)
-            self._note(name)
+            self.note(name)
             count += 1
         return count
 
@@ -169,7 +171,7 @@ class ConnectionPair:
             moved = self.flush()
             for name in "ab":
                 moved += self.deliver(name, 1)
-                self._note(name)
+                self.note(name)
             if not moved:
                 return
         raise AssertionError("the two never stop talking")
@@ -177,7 +179,7 @@ class ConnectionPair:
     def inject(self, name: str, frames: list[Buffer]) -> None:
         """Let one side receive what the other never said."""
         self._of(name).received(frames, self.now)
-        self._note(name)
+        self.note(name)
 
     def pass_time(self, seconds: float) -> None:
         """Let time pass, with every deadline kept and every message delivered."""
@@ -194,7 +196,8 @@ class ConnectionPair:
 
     # --- events ---
 
-    def _note(self, name: str) -> None:
+    def note(self, name: str) -> None:
+        """Write down what one side tells, and accept what it is offered."""
         for event in self._of(name).take_events():
             self.log.append((name, event))
             if isinstance(event, events.Offered) and self.accepts:
