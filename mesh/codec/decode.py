@@ -112,6 +112,8 @@ class _Decoder:
             strict_map_key=True,
             unicode_errors="surrogatepass",
             timestamp=3,
+            max_array_len=MAX_VALUES,
+            max_map_len=MAX_VALUES // 2,
         )
         self.level -= 1
         return value
@@ -149,7 +151,10 @@ class _Decoder:
         if self.used[reference]:
             raise Cannot("refers to a buffer twice")
         self.used[reference] = 1
-        return self.buffers[reference]
+        buffer = self.buffers[reference]
+        if type(buffer) is not bytes and memoryview(buffer).format != "B":
+            raise Cannot("came with a buffer that is not of plain bytes")
+        return buffer
 
 
 def _whole(data: Buffer) -> None:

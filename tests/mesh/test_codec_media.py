@@ -262,7 +262,8 @@ SOUND = ["s16p", "stereo", 8, [], [bytes(16)] * 2]
 @pytest.mark.parametrize(
     ("place", "value"),
     [
-        (0, "s17"), (0, "s16"), (0, "fltp"), (0, None), (1, "mono"), (1, "no such"), (1, 2), (1, "8 channels"),
+        (0, "s17"), (0, "s16"), (0, "fltp"), (0, None), (1, "mono"), (1, "no such"), (1, 2),
+        (1, "8 channels"),
         (1, "100000 channels"), (2, 9), (2, -1), (2, 2**31), (2, 2**24 + 1), (2, None), (3, "x"),
         (3, [2**64 - 1]), (3, [None] * 4 + [-1]), (4, []), (4, [bytes(16)]), (4, [bytes(16)] * 3),
         (4, [b""] * 2),
