@@ -17,11 +17,13 @@ import logging
 from collections.abc import Callable
 
 from kamesh.codec import Unsendable
+from kamesh.errors import ComponentFailed
 from kamesh.inbox import Inbox
 from kamesh.link import Link
-from kamesh.messages import Shutdown
+from kamesh.messages import Failure, Shutdown
 from kamesh.nodes.peers import Peers
 from kamesh.owner import UNLIMITED
+from kamesh.scheduler import ENDED
 from kamesh.strand import Strand
 
 __all__ = ["Egress"]
@@ -41,6 +43,7 @@ class Egress:
     def __init__(
         self, peers: Peers, peer: str, source: str, sink: str, *, policy: str = "block",
         pipe: bool = False, counts: bool = True, over: Callable[[Egress], None] | None = None,
+        trouble: Callable[[str], None] = log.error,
     ) -> None:
         """Open a linkage from the box `source` of this node to the box `sink` of `peer`."""
         self.peer, self.source, self.sink = peer, source, sink
@@ -53,6 +56,7 @@ class Egress:
         self.undelivered = 0
         self.state = "opening"
         self._over = over
+        self._trouble = trouble
         self._peers = peers
         self._link: Link = peers.link_to(peer)
         self.number = self._link.open(source, sink, now=peers.now(), policy=policy)
@@ -110,11 +114,17 @@ class Egress:
         bad = error.index
         self.inbox.queue.extendleft(reversed(batch[:bad] + batch[bad + 1 :]))
         self.undelivered += 1
-        sentence = f"{self.source} cannot send this to {self.peer}/{self.sink}: {error}"
+        component, _, box = self.source.rpartition(".")
+        failure = Failure(
+            component, type(error).__name__,
+            f"what it sent from {box!r} to {self.peer}/{self.sink} {error.why}; {error.way_out}",
+        )
         writers = {feed.source.owner for feed in self.inbox.feeds}
-        if len(writers) == 1 and isinstance(writer := writers.pop(), Strand):
-            writer.fail(error)
-        log.error("%s", sentence)
+        for writer in writers:
+            if len(writers) == 1 and isinstance(writer, Strand) and writer.state is not ENDED:
+                writer.fail(ComponentFailed(failure))
+                return
+        self._trouble(str(failure))
 
     @property
     def waiting(self) -> int:

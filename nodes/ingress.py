@@ -65,8 +65,11 @@ class Ingress:
         return False
 
     def room_again(self) -> None:
-        """Put in what waits."""
+        """Put in what waits, or tell the far side that nobody is left to take it."""
         waiting = self._waiting
+        if self._inbox.closed:
+            self._stop()
+            waiting.clear()
         room = self.outbox.room()
         while waiting and room > 0:
             count = min(room, len(waiting))

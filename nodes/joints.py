@@ -55,7 +55,10 @@ class Joints:
     def __init__(self, node: str, plan: Plan, peers: Peers, hosting: Hosting) -> None:
         """Begin with none made."""
         self.node = node
-        self.over: Callable[[], None] = lambda: None
+        self.over: Callable[[], None] = lambda: None  # told when a linkage is over
+        self.linked: Callable[[], None] = lambda: None  # told once, when all have found each other
+        self.trouble: Callable[[str], None] = log.error  # told what cannot travel
+        self._told = False
         self._plan = plan
         self._peers = peers
         self._hosting = hosting
@@ -75,6 +78,12 @@ class Joints:
         return all(e.state != "opening" for e in self.egresses.values()) and all(
             i.state != "awaited" for i in self.ingresses
         )
+
+    def look(self) -> None:
+        """Tell once that all linkages are open."""
+        if not self._told and self.all_open:
+            self._told = True
+            self.linked()
 
     def with_peer(self, name: str) -> bool:
         """Say whether a linkage leads to `name` or comes from there."""
@@ -136,7 +145,7 @@ class Joints:
     ) -> Egress:
         egress = Egress(
             self._peers, node, source, sink, policy=policy, pipe=pipe, counts=counts,
-            over=self._egress_over,
+            over=self._egress_over, trouble=lambda why: self.trouble(why),
         )
         self.egresses[node, egress.number] = egress
         return egress
@@ -198,6 +207,7 @@ class Joints:
                 return
             case Opened():
                 egress.opened()
+                self.look()
             case Room():
                 egress.pump()
             case FinishAcknowledged():
@@ -225,6 +235,7 @@ class Joints:
         word, _, ahead = event.policy.partition(":")
         ingress.offered(event.number, window=int(ahead) if word == "demand" and ahead.isdigit() else None)
         self._peers.touch(self._peers.link_to(peer))
+        self.look()
 
     def _refused(self, peer: str, egress: Egress, reason: str) -> None:
         """Offer it again for a while: the far component may be just starting."""

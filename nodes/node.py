@@ -17,7 +17,7 @@ import logging
 import os
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -112,7 +112,8 @@ class Node:
         self._patience: dict[str, asyncio.TimerHandle] = {}
         self._broken: str | None = None
         self._wake: asyncio.Event = asyncio.Event()
-        self._deaf: set[asyncio.Task[None]] = set()
+        self.on_bound: Callable[[str], None] = lambda endpoint: None  # told where it listens
+        self.on_linked: Callable[[], None] = lambda: None  # told when all linkages are open
 
     @property
     def state(self) -> str:
@@ -140,6 +141,7 @@ class Node:
         loop = asyncio.get_running_loop()
         self.peers.start()
         self.endpoint = self.peers.transport.bind(self.settings.listen)
+        self.on_bound(self.endpoint)
         self.membership.update(loop.time(), addresses=[self.endpoint])
         for seed in self.settings.seeds:
             self.membership.add_seed(seed, loop.time())
@@ -150,8 +152,11 @@ class Node:
         if self.settings.discover:
             await self._discover()
         self._carry_out()
-        self.hosting.start(runtime, self._component_ended)
         self.joints.over = self._wake.set
+        self.joints.linked = self.on_linked
+        self.joints.trouble = self.fail
+        self.joints.look()
+        self.hosting.start(runtime, self._component_ended)
 
     async def _discover(self) -> None:
         from kamesh.announcement import Announcement  # zeroconf takes 50 ms: only where it is used

@@ -232,8 +232,9 @@ class Peers:
         hello = read_greeting(frames, self._limits)
         now = self._loop.time()
         if hello is None or disagreement(hello, mesh=self.me.mesh, node=self.me.name, peer=None):
-            if hello is not None and hello.node == self.me.name:
-                if hello.incarnation != self.me.incarnation and hello.mesh == self.me.mesh:
+            me = self.me
+            if hello is not None and (hello.node, hello.mesh) == (me.name, me.mesh):
+                if hello.incarnation != me.incarnation:
                     self._listener.namesake(hello.incarnation, hello.capabilities)
             wire.scratch.received(frames, now)  # it knows what to answer
             self._settle_scratch(wire)
