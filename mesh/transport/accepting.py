@@ -13,15 +13,24 @@ from __future__ import annotations
 import asyncio
 import resource
 
-from kamesh.transport.descriptors import AcceptedSocket, AcceptedSockets, peer_of, shut, silence_of
+from kamesh.transport.descriptors import AcceptedSocket, AcceptedSockets
 from kamesh.transport.monitor import HANDSHAKE_FAILURES, Event, cut
 from kamesh.transport.pump import Pump
-from kamesh.transport.sockets import Arrival, Carried, Parts, RawSocket, Setting
+from kamesh.transport.sockets import (
+    SETTLING_SECONDS,
+    Arrival,
+    Carried,
+    Parts,
+    RawSocket,
+    Setting,
+)
 
 __all__ = ["AcceptedConnection", "Acceptor"]
 
 SWEEP_SECONDS = 0.25
 REMEMBERED = 4096
+RESERVED_DESCRIPTORS = 16
+"""An accepted socket this near to the end means that descriptors are running out."""
 
 
 class AcceptedConnection(Carried):
@@ -47,7 +56,7 @@ class AcceptedConnection(Carried):
         """Return the seconds since the last byte arrived, None if unknown."""
         if not self.alive or self.socket is None or self.socket.owner is not self:
             return None
-        return silence_of(self.socket.descriptor, self.socket.inode)
+        return self._acceptor.grip.silence(self.socket.descriptor, self.socket.inode)
 
 
 class Acceptor:
@@ -56,17 +65,17 @@ class Acceptor:
     def __init__(self, setting: Setting, socket: RawSocket) -> None:
         """Begin to read; binding is the caller's."""
         self._setting, self._socket = setting, socket
+        self.grip = setting.grip
         self._peers: dict[bytes, AcceptedConnection] = {}
         self._forgotten: dict[bytes, None] = {}
         self._ended: list[AcceptedConnection] = []
         self._sockets = AcceptedSockets()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._crowded = False
-        self._closed = False
+        self._crowded = self._pressed = self._closed = False
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
-        self._most_mute = setting.limits.unheard
-        if most != resource.RLIM_INFINITY:
-            self._most_mute = min(self._most_mute, most // 2)
+        most = most if most != resource.RLIM_INFINITY else 2**31
+        self._most_mute = min(setting.limits.unheard, most // 2)
+        self._last_descriptors = most - RESERVED_DESCRIPTORS
         self._watch = Pump(setting.loop, socket.events_descriptor, self._take_event, lambda: False)
         self._pump = Pump(setting.loop, socket.descriptor, self._take, socket.arrived)
 
@@ -140,7 +149,7 @@ class Acceptor:
         connection = AcceptedConnection(self, arrival.route, "an unknown address", key)
         connection.socket = entry = self._sockets.claim(descriptor, connection)
         if entry is not None:
-            connection.address = peer_of(entry.descriptor, entry.inode) or connection.address
+            connection.address = self.grip.peer(entry.descriptor, entry.inode) or connection.address
         if len(self._peers) >= self._setting.limits.connections:
             self._setting.counts.refused += 1
             self._forget(connection)
@@ -159,8 +168,12 @@ class Acceptor:
         """Note that a peer is gone; its owner is told when all it sent has been read."""
         if connection.alive and connection.ending is None:
             connection.ending = cut(connection.address, self._setting.limits)
-            self._ended.append(connection)
-            self._pump.again()
+            self._setting.loop.call_later(SETTLING_SECONDS, self._settle, connection)
+
+    def _settle(self, connection: AcceptedConnection) -> None:
+        connection.settled = True
+        self._ended.append(connection)
+        self._pump.again()
 
     def _lose_ended(self) -> None:
         ended, self._ended = self._ended, []
@@ -190,7 +203,7 @@ class Acceptor:
             return
         self._read_events()
         if self._sockets.current(entry) and entry.owner is owner:
-            shut(entry.descriptor, entry.inode)
+            self.grip.cut(entry.descriptor, entry.inode)
 
     # --- the listener's sockets ---
 
@@ -205,6 +218,7 @@ class Acceptor:
         event, value = happened
         if event == Event.ACCEPTED:
             self._sockets.accepted(value, self._setting.loop.time())
+            self._pressed |= value >= self._last_descriptors
             self._arm()
         elif event == Event.DISCONNECTED:
             entry = self._sockets.gone(value)
@@ -220,10 +234,11 @@ class Acceptor:
             return
         if self._sweeping is not None:
             self._sweeping.cancel()
-        self._sweeping, self._crowded = None, False
+        at_most = self._sockets.mute // 2 if self._pressed else self._most_mute
+        self._sweeping, self._crowded, self._pressed = None, False, False
         self._read_events()
         before = self._setting.loop.time() - self._setting.limits.first_message
-        for entry in self._sockets.overdue(before, self._most_mute):
+        for entry in self._sockets.overdue(before, at_most):
             self._setting.counts.refused += 1
             self._cut(entry, None)
         self._arm()
@@ -232,6 +247,7 @@ class Acceptor:
         loop = self._setting.loop
         if self._sockets.mute and self._sweeping is None:
             self._sweeping = loop.call_later(SWEEP_SECONDS, self._sweep)
-        if self._sockets.mute > self._most_mute and not self._crowded:
+        if (self._pressed or self._sockets.mute > self._most_mute) and not self._crowded:
             self._crowded = True
+            self._pump.again()  # whose first message waits here is not mute
             loop.call_soon(self._sweep)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-__all__ = ["AcceptedSocket", "AcceptedSockets", "inode_of", "peer_of", "shut", "silence_of"]
+__all__ = ["AcceptedSocket", "AcceptedSockets", "Grip", "inode_of"]
 
 TCP_INFO_LAST_DATA_RECEIVED = 52
 """Offset in Linux's struct tcp_info of tcpi_last_data_recv, in milliseconds."""
@@ -106,50 +106,70 @@ def inode_of(descriptor: int) -> int:
         return 0
 
 
-@contextmanager
-def _duplicate(descriptor: int, inode: int) -> Iterator[socket.socket | None]:
-    """Lend a duplicate of a socket, or None if the descriptor is not that socket any more."""
-    try:
-        duplicate = os.dup(descriptor)
-    except OSError:
-        yield None
-        return
-    if not inode or inode_of(duplicate) != inode:
-        os.close(duplicate)
-        yield None
-        return
-    with socket.socket(fileno=duplicate) as lent:
-        yield lent
+class Grip:
+    """Takes hold of one socket of libzmq's at a time, for as long as a question or a cut takes.
 
+    It owns two descriptors for good, so that it works when no descriptor is left, which is when
+    cutting sockets matters most.
+    """
 
-def shut(descriptor: int, inode: int) -> bool:
-    """End a socket so that libzmq sees its peer gone; False if it is not that socket any more."""
-    with _duplicate(descriptor, inode) as lent, suppress(OSError):
-        if lent is not None:
-            lent.shutdown(socket.SHUT_RDWR)
-            return True
-    return False
+    def __init__(self) -> None:
+        """Take the two descriptors."""
+        self._nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        self._slot = os.dup(self._nothing)
 
+    def close(self) -> None:
+        """Give them back."""
+        os.close(self._nothing)
+        os.close(self._slot)
 
-def peer_of(descriptor: int, inode: int) -> str | None:
-    """Return the address at the other end, None if unknown."""
-    with _duplicate(descriptor, inode) as lent, suppress(OSError):
-        if lent is None:
-            return None
-        if lent.family == socket.AF_UNIX:
-            peer = lent.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
-            return f"ipc://process-{struct.unpack('3i', peer)[0]}"
-        host, port = lent.getpeername()[:2]
-        return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
-    return None
+    @contextmanager
+    def _held(self, descriptor: int, inode: int) -> Iterator[socket.socket | None]:
+        """Lend a duplicate of a socket; None if the descriptor is not that socket any more."""
+        try:
+            os.dup2(descriptor, self._slot, inheritable=False)
+        except OSError:
+            yield None
+            return
+        try:
+            if not inode or inode_of(self._slot) != inode:
+                yield None
+                return
+            held = socket.socket(fileno=self._slot)
+            try:
+                yield held
+            finally:
+                held.detach()
+        finally:
+            os.dup2(self._nothing, self._slot, inheritable=False)
 
+    def cut(self, descriptor: int, inode: int) -> bool:
+        """End a socket so that libzmq sees its peer gone; False if it was gone already."""
+        with self._held(descriptor, inode) as held, suppress(OSError):
+            if held is not None:
+                held.shutdown(socket.SHUT_RDWR)
+                return True
+        return False
 
-def silence_of(descriptor: int, inode: int) -> float | None:
-    """Return the seconds since the kernel last received data on a TCP socket, None if unknown."""
-    with _duplicate(descriptor, inode) as lent, suppress(OSError):
-        if lent is None or lent.family == socket.AF_UNIX:
-            return None
-        information = lent.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
-        (milliseconds,) = struct.unpack_from("=I", information, TCP_INFO_LAST_DATA_RECEIVED)
-        return float(milliseconds) / 1000
-    return None
+    def peer(self, descriptor: int, inode: int) -> str | None:
+        """Return the address at the other end, None if unknown."""
+        with self._held(descriptor, inode) as held, suppress(OSError):
+            if held is None:
+                return None
+            if held.family == socket.AF_UNIX:
+                size = struct.calcsize("3i")
+                credentials = held.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
+                return f"ipc://process-{struct.unpack('3i', credentials)[0]}"
+            host, port = held.getpeername()[:2]
+            return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
+        return None
+
+    def silence(self, descriptor: int, inode: int) -> float | None:
+        """Return the seconds since the kernel last received data over TCP, None if unknown."""
+        with self._held(descriptor, inode) as held, suppress(OSError):
+            if held is None or held.family == socket.AF_UNIX:
+                return None
+            information = held.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104)
+            (milliseconds,) = struct.unpack_from("=I", information, TCP_INFO_LAST_DATA_RECEIVED)
+            return float(milliseconds) / 1000
+        return None

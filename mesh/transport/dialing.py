@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kamesh.transport.descriptors import inode_of, silence_of
+from kamesh.transport.descriptors import inode_of
 from kamesh.transport.interface import MisplacedCall
 from kamesh.transport.monitor import Event, ending
 from kamesh.transport.pump import Pump
-from kamesh.transport.sockets import Carried, Parts, RawSocket, Setting
+from kamesh.transport.sockets import SETTLING_SECONDS, Carried, Parts, RawSocket, Setting
 
 __all__ = ["DialedConnection"]
 
@@ -61,10 +61,14 @@ class DialedConnection(Carried):
         """End it for this reason, from the loop, after what has arrived."""
         if self.alive and self.ending is None:
             self.ending = reason
-            if self._pump is None:
-                self._setting.loop.call_soon(self._lose)
-            else:
-                self._pump.again()
+            self._setting.loop.call_later(SETTLING_SECONDS, self._settle)
+
+    def _settle(self) -> None:
+        self.settled = True
+        if self._pump is None:
+            self._lose()
+        else:
+            self._pump.again()
 
     def transmit(self, parts: Parts, size: int) -> None:
         """Send one message."""
@@ -99,13 +103,14 @@ class DialedConnection(Carried):
 
     def silence(self) -> float | None:
         """Return the seconds since the last byte arrived, None if unknown."""
-        return silence_of(self._descriptor, self._inode) if self.alive else None
+        grip = self._setting.grip
+        return grip.silence(self._descriptor, self._inode) if self.alive else None
 
     def _take(self) -> bool:
         assert self._socket is not None
         arrival = self._socket.receive()
         if arrival is None:
-            if self.ending is not None:
+            if self.settled:
                 self._lose()
             return False
         while not self.greeted and self.alive and self._take_event():

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from kamesh.transport.counts import Counts
+from kamesh.transport.descriptors import Grip
 from kamesh.transport.interface import Events, TransportLimits
 
-__all__ = ["Arrival", "Carried", "Parts", "RawSocket", "Setting"]
+__all__ = ["SETTLING_SECONDS", "Arrival", "Carried", "Parts", "RawSocket", "Setting"]
 
 Parts = list[bytes | memoryview]
+
+SETTLING_SECONDS = 0.002
+"""libzmq says that a connection has ended just before it hands over the last of what arrived."""
 
 
 class Arrival(Protocol):
@@ -65,21 +69,23 @@ class Setting:
     events: Events
     limits: TransportLimits
     counts: Counts
+    grip: Grip
 
 
 class Carried:
     """A connection of either side.
 
     `ending` is the reason once it has ended, while what had arrived before is still being read;
-    `alive` is False once its owner has been told, or has closed it.
+    `settled` once that is all there to be read; `alive` is False once its owner has been told, or
+    has closed it.
     """
 
-    __slots__ = ("address", "alive", "dialed", "ending", "key")
+    __slots__ = ("address", "alive", "dialed", "ending", "key", "settled")
 
     def __init__(self, *, dialed: bool, address: str, key: bytes | None) -> None:
         """Begin alive."""
         self.dialed, self.address, self.key = dialed, address, key
-        self.alive = True
+        self.alive, self.settled = True, False
         self.ending: str | None = None
 
     def transmit(self, parts: Parts, size: int) -> None:

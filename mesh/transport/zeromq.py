@@ -27,6 +27,7 @@ from kamesh.transport import zap
 from kamesh.transport.accepting import Acceptor
 from kamesh.transport.address import Address, bind_error, parse, prepare_ipc
 from kamesh.transport.counts import Counts, checked
+from kamesh.transport.descriptors import Grip
 from kamesh.transport.dialing import DialedConnection
 from kamesh.transport.interface import (
     Buffer,
@@ -196,7 +197,7 @@ class ZeroMQTransport:
             raise MisplacedCall("a transport starts once: make a new one")
         loop = asyncio.get_running_loop()
         self._process, self._thread = os.getpid(), threading.get_ident()
-        self._setting = Setting(loop, events, self._limits, self._counts)
+        self._setting = Setting(loop, events, self._limits, self._counts, Grip())
         self._resolver = Resolver(loop)
         self._context = zmq.Context()
         self._context.set(zmq.MAX_SOCKETS, MAX_SOCKETS)
@@ -293,6 +294,7 @@ class ZeroMQTransport:
             self._acceptor.close(linger)
         self._questions.close()
         self._zap.close(0)
+        self._setting.grip.close()
         loop, context, gone = self._setting.loop, self._context, asyncio.Event()
 
         def terminate() -> None:
