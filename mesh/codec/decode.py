@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from msgpack import StackError, Unpacker, unpackb  # type: ignore[import-untyped]
+from msgpack import OutOfData, StackError, Unpacker, unpackb  # type: ignore[import-untyped]
 
 from kamesh.codec.errors import Cannot, Undecodable
 from kamesh.codec.fair import Filler
@@ -64,6 +64,8 @@ def _reason(error: Exception) -> str:
         return f"the payload {error.why}"
     if isinstance(error, StackError):
         return f"the payload {TooDeep().why}"
+    if isinstance(error, OutOfData):
+        return "the payload is cut short: it promises more than it holds"
     return f"the payload is damaged ({type(error).__name__}: {str(error)[:200]})"
 
 

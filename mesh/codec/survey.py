@@ -10,7 +10,7 @@ the number of values is known before a level is made, so nothing can grow beyond
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from gc import get_referents
 from itertools import chain
 from typing import Any
@@ -65,6 +65,10 @@ def survey(messages: Sequence[Any], large: type = bytes) -> tuple[set[type], boo
             raise TooDeep
         groups = [(kind, _only(kind, level, kinds)) for kind in inner]
         weight += sum(_weight(CONTAINERS[kind], group) for kind, group in groups)
+        odd = dict in inner and not set(map(type, _keys(groups))) <= _KEYS
+        if odd:
+            lift = True
+            weight += _ODD_DICT * sum(len(group) for kind, group in groups if kind is dict)
         if weight > MAX_VALUES:
             raise TooMany(
                 f"holds more than {MAX_VALUES:,} values (a container counts as three)",
@@ -72,11 +76,7 @@ def survey(messages: Sequence[Any], large: type = bytes) -> tuple[set[type], boo
             )
         below: list[Any] = []
         for kind, group in groups:
-            if kind is dict:
-                if not set(map(type, chain.from_iterable(group))) <= _KEYS:
-                    lift = True
-                    weight += _ODD_DICT * len(group)
-                    below += chain.from_iterable(group)
+            if kind is dict and not odd:
                 below += chain.from_iterable(map(dict.values, group))
             else:
                 below += CONTAINERS[kind].contents(group)
@@ -87,6 +87,10 @@ def survey(messages: Sequence[Any], large: type = bytes) -> tuple[set[type], boo
 
 def _only(kind: type, level: Sequence[Any], kinds: set[type]) -> Any:
     return level if len(kinds) == 1 else [value for value in level if type(value) is kind]
+
+
+def _keys(groups: list[tuple[type, Any]]) -> Iterable[object]:
+    return chain.from_iterable(chain.from_iterable(g) for kind, g in groups if kind is dict)
 
 
 def _weight(container: Container, instances: list[Any]) -> int:
@@ -102,8 +106,8 @@ def _known(found: set[type]) -> None:
 def shallow(messages: list[Any]) -> None:
     """Check the depth of a batch that consists of MessagePack's own types, in less time.
 
-    The garbage collector knows the containers within containers and lists them twenty times as fast
-    as they can be visited; scalars may be missing in its answer, and are not asked for.
+    The garbage collector must know every container within a container and lists them several times
+    as fast as `survey` does; scalars may be missing in its answer, and are not asked for.
     """
     level: list[Any] = messages
     for _ in range(MAX_DEPTH):

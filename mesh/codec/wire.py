@@ -26,8 +26,8 @@ LARGE: Final = 16 * 1024
 MAX_DEPTH: Final = 32
 """Containers within containers, the message itself counted."""
 MAX_VALUES: Final = 1 << 20
-"""Values in one payload; a container counts two more. With 77 bytes of memory a byte of payload at
-worst (a dict of one empty str), this keeps a hostile payload below 64 MB."""
+"""Values in one payload, keys included; a container counts two more. A byte of payload can stand for
+77 bytes of memory (a dict of one empty str): this keeps what is made of a payload below some 70 MB."""
 MAX_PAYLOAD: Final = 8 << 20
 """Bytes of a payload, large buffers not counted."""
 MAX_NESTED: Final = 4 * MAX_PAYLOAD

@@ -21,8 +21,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kamesh.codec import LARGE, Encoded, decode, encode, register
+from kamesh.codec import LARGE, Encoded, TooMuch, decode, encode, register
+from kamesh.codec.errors import Cannot
+from kamesh.codec.survey import survey
 from kamesh.codec.testing import same
+from kamesh.codec.wire import GUARDED, MAX_VALUES
 from kamesh.messages import Failure, ProducerFinished, Shutdown
 
 
@@ -268,6 +271,40 @@ def test_a_large_payload_of_small_values_is_taken() -> None:
     encoded = encode([message])
     assert len(encoded.payload) > 1_000_000
     assert decode(encoded.payload) == [message]
+
+
+@register(name="t:1")
+@dataclass
+class Single:
+    """A record with a short name."""
+
+    value: Any = 0
+
+
+@pytest.mark.parametrize("make", [int, lambda: {1: None}, Single, deque, OrderedDict])
+def test_the_receiver_takes_the_most_that_a_sender_may_send(make: Any) -> None:
+    """Both count alike: at the limit of one the other has not yet passed it."""
+    one = [make()]
+    least, most = 0, MAX_VALUES
+    while least < most:
+        middle = (least + most + 1) // 2
+        try:
+            survey([one * middle])
+        except Cannot:
+            most = middle - 1
+        else:
+            least = middle
+    with pytest.raises(TooMuch):
+        encode([one * (least + 1)])
+    encoded = encode([one * least])
+    assert len(encoded.payload) > GUARDED
+    assert len(decode(encoded.payload)[0]) > 90_000
+
+
+def test_what_a_value_is_made_of_on_the_wire_does_not_count() -> None:
+    """A date is one value to the sender, though it travels as an array of three."""
+    message = [date.max] * 220_000
+    assert decode(encode([message]).payload) == [message]
 
 
 def test_thirty_two_containers_may_lie_within_each_other() -> None:

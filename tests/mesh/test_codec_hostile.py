@@ -244,7 +244,31 @@ def test_memory_stays_bounded_whatever_arrives() -> None:
         [sys.executable, "-c", code, __file__], capture_output=True, text=True, timeout=120
     )
     assert run.returncode == 0, run.stderr
-    assert int(run.stdout) < 128
+    assert int(run.stdout) < 96
+
+
+def test_promises_are_checked_before_room_is_made_for_them() -> None:
+    """A header that claims more than follows is found by counting, not by allocating."""
+    for name in ("a thousand arrays that promise half a million", "the same in a large payload"):
+        with pytest.raises(Undecodable, match="promises more than it holds"):
+            decode(REFUSED[name])
+    with pytest.raises(Undecodable, match="exceeds max_array_len"):
+        decode(REFUSED["8 MB of empty arrays"])
+
+
+def test_keys_of_zones_are_checked_before_they_are_looked_up() -> None:
+    """Looking one up may open a file or import a package of that name."""
+    for key in (
+        b"../../../etc/passwd",
+        b"/etc/localtime",
+        b"os.path",
+        b"a/../b",
+        b"a//b",
+        b"",
+        b"a" * 1000,
+    ):
+        with pytest.raises(Undecodable, match="a time zone whose key is none"):
+            decode(batch(ExtType(Code.ZONEINFO, key)))
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "text", [], object(), memoryview(b"\0\x90")[::-1]])

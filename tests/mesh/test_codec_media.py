@@ -134,6 +134,11 @@ def test_a_picture_that_lies_upside_down_in_memory_arrives_upright() -> None:
     arrived = trip(frame)
     assert arrived.planes[0].line_size > 0
     assert same(frame, arrived)
+    upright = bytes(picture(54, 38, "gray").planes[0])
+    turned = bytes(trip(filtered("gray", ("vflip", ""))).planes[0])
+    assert [turned[64 * row : 64 * row + 54] for row in range(38)] == [
+        upright[64 * row : 64 * row + 54] for row in reversed(range(38))
+    ]
 
 
 def test_planes_are_sent_in_place() -> None:
