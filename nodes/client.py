@@ -216,9 +216,13 @@ class Client:
         for key in [key for key in self._numbers if key[0] == name]:
             self._end_tap(key)
 
-    def dial_failed(self, address: str, reason: str) -> None:
+    def refused(self, address: str, reason: str) -> None:
         """Keep the reason for whoever waits in vain."""
         self._trouble[address] = reason
+
+    def dial_failed(self, address: str, reason: str) -> None:
+        """Keep the reason for whoever waits in vain."""
+        self._trouble.setdefault(address, reason)
 
     def link_event(self, name: str, event: Event) -> None:
         """Take answers and tapped messages."""

@@ -11,7 +11,7 @@ from kamesh.component import Component
 from kamesh.errors import UnknownBox
 from kamesh.inbox import Inbox
 from kamesh.linking import did_you_mean, sever
-from kamesh.messages import Failure, Shutdown
+from kamesh.messages import Failure, ProducerFinished
 from kamesh.outbox import Outbox
 from kamesh.runtime import Runtime
 from kamesh.scheduler import TaskState
@@ -64,12 +64,12 @@ class Hosting:
         return over
 
     def finish(self) -> None:
-        """Tell the sources to stop; the streams then end by themselves."""
+        """Tell the sources to finish; who is fed by others ends when its streams do."""
         for strand in list(self._live):
             control = strand.inboxes.get("control")
             fed = any(box.live for name, box in strand.inboxes.items() if name != "control")
             if control is not None and not fed:
-                control.deliver(Shutdown("the node was told to end"))
+                control.deliver(ProducerFinished(self.node, at_end=True))
 
     def stop(self) -> None:
         """End all that still runs."""

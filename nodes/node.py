@@ -111,6 +111,7 @@ class Node:
         self._membership_timer: asyncio.TimerHandle | None = None
         self._patience: dict[str, asyncio.TimerHandle] = {}
         self._broken: str | None = None
+        self._said: set[str] = set()
         self._wake: asyncio.Event = asyncio.Event()
         self.on_bound: Callable[[str], None] = lambda endpoint: None  # told where it listens
         self.on_linked: Callable[[], None] = lambda: None  # told when all linkages are open
@@ -255,6 +256,14 @@ class Node:
         self.membership.link_down(name, reason, self.peers.now())
         self._be_patient(name, reason)
         self._carry_out()
+
+    def refused(self, address: str, reason: str) -> None:
+        """End if the name is taken; say anything else once."""
+        if f"name {self.name!r} is taken" in reason:
+            self.fail(f"{reason} Give this one another name.")
+        elif reason not in self._said:
+            self._said.add(reason)
+            log.warning("%s", reason)
 
     def dial_failed(self, address: str, reason: str) -> None:
         """Tell membership that nobody of use is there."""

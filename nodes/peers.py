@@ -39,6 +39,7 @@ __all__ = ["Identity", "PeerListener", "Peers"]
 log = logging.getLogger("kamesh.peers")
 
 BACK_OFF = (0.05, 2.0)  # seconds before the first and before every later attempt, with jitter
+AFTER_REFUSAL = 30.0  # seconds before trying again somebody who said no
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class PeerListener(Protocol):
 
     def peer_down(self, name: str, reason: str) -> None:
         """Hear that the connection of a link is gone."""
+
+    def refused(self, address: str, reason: str) -> None:
+        """Hear that somebody would not talk to this node, or this node not to them."""
 
     def dial_failed(self, address: str, reason: str) -> None:
         """Hear that nobody fit to talk to was found at an address."""
@@ -177,14 +181,14 @@ class Peers:
         if address is not None and name in self._wanted and name not in self._current:
             self.dial(address)
 
-    def _again(self, name: str) -> None:
+    def _again(self, name: str, at_least: float = 0.0) -> None:
         """Dial a wanted peer once more, a little later each time."""
         if name not in self._wanted or self._stopped:
             return
         first, most = BACK_OFF
         attempts = self._wanted[name] = self._wanted[name] + 1
         delay = min(most, first * 2 ** min(attempts, 10)) * random.uniform(0.5, 1.0)
-        self._loop.call_later(delay, self._attempt, name)
+        self._loop.call_later(max(delay, at_least), self._attempt, name)
 
     def hang_up(self, name: str, reason: str = "no longer needed") -> None:
         """Say goodbye to a peer and close the connection."""
@@ -242,8 +246,8 @@ class Peers:
         name = hello.node
         why_not = self._listener.refusal(name, hello.incarnation)
         if why_not is not None:
-            log.warning("%s", why_not)
-            self._drop(wire, why_not)
+            wire.scratch.decline(why_not, now)
+            self._settle_scratch(wire)
             return
         link = self.link_to(name)
         known = link.peer_incarnation
@@ -282,11 +286,11 @@ class Peers:
         if self._dialing.get(connection.address) is connection:
             del self._dialing[connection.address]
 
-    def _dial_failed(self, address: str, reason: str) -> None:
+    def _dial_failed(self, address: str, reason: str, *, refused: bool = False) -> None:
         self._listener.dial_failed(address, reason)
         for name in [n for n, a in self._addresses.items() if a == address]:
             if name not in self._current:
-                self._again(name)
+                self._again(name, at_least=AFTER_REFUSAL if refused else 0.0)
 
     def _down(self, link: Link, connection: Connection, reason: str) -> None:
         name = link.peer or ""
@@ -350,13 +354,15 @@ class Peers:
 
     def _settle_scratch(self, wire: _Wire) -> None:
         self._send(wire.connection, wire.scratch)
+        refused = False
         for event in wire.scratch.take_events():
             if isinstance(event, Refused):
-                log.warning("%s", event.reason)
-            if isinstance(event, CloseConnection):
+                self._listener.refused(wire.connection.address, event.reason)
+                refused = True
+            elif isinstance(event, CloseConnection):
                 self._drop(wire, event.reason)
                 if wire.connection.dialed:
-                    self._dial_failed(wire.connection.address, event.reason)
+                    self._dial_failed(wire.connection.address, event.reason, refused=refused)
 
     def _send(self, connection: Connection, link: Link) -> None:
         for frames in link.take_frames():

@@ -38,6 +38,7 @@ class ComponentReport:
     inboxes: tuple[BoxReport, ...]
     outboxes: tuple[tuple[str, int], ...]
     failure: str = ""
+    details: tuple[tuple[str, str], ...] = ()
 
 
 @register

@@ -112,6 +112,7 @@ def report_of(node: Node) -> NodeReport:
                     for b in figures.inboxes
                 ),
                 tuple(figures.sent.items()), str(component.failure or ""),
+                tuple((word, str(value)) for word, value in figures.details.items()),
             )
         )
         for box_name, outbox in component._strand.outboxes.items():
