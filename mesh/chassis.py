@@ -207,10 +207,13 @@ class Pipeline(Chassis):
         for before, after in pairwise(names):
             self.link((before, "outbox"), (after, "inbox"))
             self.link((before, "signal"), (after, "control"))
-        self.link(("", "inbox"), (names[0], "inbox"))
-        self.link(("", "control"), (names[0], "control"))
-        self.link((names[-1], "outbox"), ("", "outbox"))
-        self.link((names[-1], "signal"), ("", "signal"))
+        first, last = self.parts[names[0]]._strand, self.parts[names[-1]]._strand
+        for box in ("inbox", "control"):
+            if box in first.inboxes:
+                self.link(("", box), (names[0], box))
+        for box in ("outbox", "signal"):
+            if box in last.outboxes:
+                self.link((names[-1], box), ("", box))
 
     def part_ended(self, child: Strand) -> None:
         """Tell those before it to stop as well."""

@@ -58,6 +58,7 @@ class ComponentStatistics:
     turns: int
     inboxes: tuple[InboxStatistics, ...]
     sent: Mapping[str, int]
+    details: Mapping[str, object]
 
 
 class Component:
@@ -185,6 +186,11 @@ class Component:
         box.extend(messages)
         return box
 
+    def finish(self, outbox: str = "outbox") -> None:
+        """End one outbox: whoever it feeds hears that its stream is over. The others go on."""
+        self._strand.settle_feeds()
+        self._outbox(outbox).finish()
+
     def recv(self, inbox: str = "inbox") -> Any:
         """Take the oldest message; EmptyInbox if there is none."""
         return self._inbox(inbox).recv()
@@ -201,7 +207,7 @@ class Component:
         """Say how many messages may be sent before something is full (very many if nothing can be)."""
         return self._strand.room() if outbox is None else self._outbox(outbox).room()
 
-    def pause(self, timeout: float | None = None) -> None:
+    def pause(self, timeout: float | None = None) -> Any:
         """Sleep at the next `yield` until something arrives, or for at most `timeout` seconds."""
         strand = self._strand
         strand.pausing = True
@@ -330,7 +336,12 @@ class Component:
             strand.turns,
             tuple(box.statistics() for box in strand.inboxes.values()),
             {name: box.sent for name, box in strand.outboxes.items()},
+            self.details(),
         )
+
+    def details(self) -> Mapping[str, object]:
+        """Give figures of its own, for `statistics()`: frames, bytes, viewers; none unless written."""
+        return {}
 
     def nested(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
         """Run `generator` to its end, then go on: `yield from self.nested(...)`."""

@@ -259,13 +259,18 @@ class Inbox:
             self.release()
         return message
 
-    async def wait(self) -> None:
-        """Wait until something arrives here or on `control`, or the stream ends."""
+    def wait(self) -> asyncio.Future[None]:
+        """Give what is done when something arrives here or on `control`, or the stream ends."""
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         if self._wakers is None:
             self._wakers = []
         self._wakers.append(future)
-        await future
+        return future
+
+    def unwait(self, future: asyncio.Future[None]) -> None:
+        """Take back a `wait()` that nobody waits for any more."""
+        if self._wakers is not None and future in self._wakers:
+            self._wakers.remove(future)
 
     def wake(self) -> None:
         """Let go who waits."""

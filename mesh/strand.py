@@ -161,7 +161,7 @@ class Strand(Task):
         if error is None:
             self._settle_inboxes()
             self._say_finished()
-        self._settle_feeds()
+        self.settle_feeds()
         for child in self.children:
             child.stop()
         for outbox in self.outboxes.values():
@@ -191,7 +191,7 @@ class Strand(Task):
         """Settle the accounts of the turn; True to sleep."""
         self.turns += 1
         took, left = self._settle_inboxes()
-        full = self._settle_feeds()
+        full = self.settle_feeds()
         if request is not None and request.__class__ is not int:
             self._ask(request)
         if full:
@@ -207,7 +207,7 @@ class Strand(Task):
 
     def _say_finished(self) -> None:
         signal = self.outboxes.get("signal")
-        self._settle_feeds()
+        self.settle_feeds()
         if signal is not None and signal.feeds and not signal.sent:
             signal.put(ProducerFinished(self.path, at_end=True))
 
@@ -225,7 +225,7 @@ class Strand(Task):
                 left = True
         return took, left
 
-    def _settle_feeds(self) -> bool:
+    def settle_feeds(self) -> bool:
         full = False
         for feed in self.feeds:
             sink = feed.sink
@@ -388,13 +388,9 @@ class AsyncStrand(Strand):
 
     async def wait(self) -> None:
         """Wait until something arrives anywhere."""
-        waits = [
-            asyncio.ensure_future(inbox.wait())
-            for inbox in self.inboxes.values()
-            if not inbox.targets
-        ]
+        waits = [(box, box.wait()) for box in self.inboxes.values() if not box.targets]
         try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([one for _, one in waits], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for one in waits:
-                one.cancel()
+            for box, one in waits:
+                box.unwait(one)

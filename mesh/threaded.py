@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ThreadStrand", "ThreadedComponent"]
 
-OUTGOING = 64  # messages a thread may have sent that no inbox has taken yet
+OUTGOING = 64  # messages a thread may have sent that no inbox has taken yet, unless it says otherwise
 
 
 class ThreadInbox(Inbox):
@@ -44,7 +44,7 @@ class ThreadInbox(Inbox):
 
     def __iter__(self) -> Iterator[Any]:
         """Take messages, waiting for each, until the stream ends or it is time to stop."""
-        while True:
+        while not self.owner.stopped_now():
             try:
                 yield self.owner.take(self, math.inf)
             except EmptyInbox:
@@ -196,8 +196,9 @@ class ThreadStrand(Strand):
 
     def emit(self, outbox: Outbox, message: object) -> None:
         """Send, waiting for room while too much that was sent is still here."""
-        if len(self._outgoing) >= OUTGOING:
-            self.wait_until(lambda: len(self._outgoing) < OUTGOING or self.state is ENDED, None)
+        most = getattr(self.component, "outgoing", OUTGOING)
+        if len(self._outgoing) >= most:
+            self.wait_until(lambda: len(self._outgoing) < most or self.state is ENDED, None)
         self._check()
         self._outgoing.append((outbox, message))
         if not self._flushing:
@@ -231,9 +232,12 @@ class ThreadedComponent(Component):
                     for line in open(path):
                         self.send(line)             # waits while the receiver is full
 
-    Boxes: as any component. How it ends: when `main` returns or raises. A stop reaches it at the next
+    Boxes: as any component; `outgoing` is how many messages it may have sent that no inbox has taken
+    yet (default 64: say less where they are large). How it ends: when `main` returns or raises. A stop reaches it at the next
     thing it asks of kamesh, as `Ended`.
     """
+
+    outgoing: ClassVar[int] = OUTGOING
 
     _strand_kind: ClassVar[type[Strand]] = ThreadStrand
     _strand: ThreadStrand
@@ -258,13 +262,20 @@ class ThreadedComponent(Component):
         """
         return self._strand.take(self._inbox(inbox), math.inf if timeout is None else timeout)
 
-    def pause(self, timeout: float | None = None) -> None:
+    def pause(self, timeout: float | None = None) -> Any:
         """Wait until a message waits at any inbox or it is time to end; `timeout` in seconds."""
         strand = self._strand
         strand._in_hand = None
         strand._settle_soon()
         strand.wait_until(lambda: self.any_ready() or strand.stopped_now(), timeout)
         strand._check()
+
+    def finish(self, outbox: str = "outbox") -> None:
+        """End one outbox, after all that was sent before it; the others go on."""
+        box = self._outbox(outbox)
+        strand = self._strand
+        strand.wait_until(lambda: not strand._outgoing, None)
+        strand.in_loop(box.finish)
 
     def add_inbox(self, name: str, bound: int | None = DEFAULT_BOUND) -> str:
         """Add an inbox, between two turns of the scheduler; the name it got is returned."""
