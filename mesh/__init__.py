@@ -9,6 +9,9 @@ Floors, each standing only on those below: deploy, nodes, components, and this o
 components, linkages, protocols, transports).
 """
 
+if __name__ != "kamesh":
+    raise ImportError("import it as kamesh: pip install -e . puts it under that name")
+
 from kamesh._version import __version__
 from kamesh.backplane import Backplane, PublishTo, SubscribeTo
 from kamesh.chassis import Chassis, Graphline, Pipeline
