@@ -1,0 +1,200 @@
+"""One-line pipelines: `pipeline_of("console-reader ! upper ! console").run()`.
+
+Laws
+1. To parse is pure: text in, steps out, everything checked that can be without importing anything.
+2. Two words that do not fit are refused; where there is only one thing that could stand between
+   packets and what takes a transport stream, it is put there.
+3. What the last word gives is printed if a person can read it, as any shell would.
+"""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+from kamesh import Pipeline
+from kamesh.components.tokens import PipelineMistake, Token, steps_of
+from kamesh.components.words import (
+    ANYTHING,
+    BETWEEN,
+    NOTHING,
+    PACKETS,
+    PRINTED,
+    STREAM,
+    WORDS,
+    Word,
+)
+from kamesh.linking import did_you_mean
+
+__all__ = ["PipelineMistake", "Step", "parse_pipeline", "pipeline_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One component of the line: its word, what makes it, and with which arguments."""
+
+    word: str
+    use: str
+    arguments: tuple[object, ...] = ()
+    options: dict[str, object] = field(default_factory=dict)
+
+
+def parse_pipeline(line: str) -> list[Step]:
+    """Parse and check a one-line pipeline; PipelineMistake, in a sentence, if it makes no sense.
+
+    Example: `parse_pipeline("read names.txt ! head 3")` gives
+    `[Step("read", "kamesh.components.text:LineReader", ("names.txt",)), Step("head", ...),
+    Step("console", ...)]`.
+    """
+    steps: list[Step] = []
+    coming, before = NOTHING, ""
+    for tokens in steps_of(line):
+        name = tokens[0].text
+        word = _word(name)
+        if coming == PACKETS and STREAM in word.takes:
+            steps.append(Step("mux", WORDS["mux"].use))
+            coming = STREAM
+        _check_fit(name, word, before, coming)
+        arguments, options = _arguments(name, word, tokens[1:])
+        steps.append(Step(name, word.uses.get(coming, word.use), arguments, options))
+        coming, before = (coming if word.gives is None else word.gives), name
+    if coming in PRINTED:
+        steps.append(Step("console", WORDS["console"].use))
+    elif coming not in (NOTHING, ANYTHING):
+        raise PipelineMistake(
+            f"what {before!r} gives ({coming}) goes nowhere: go on with {_joined(_takers(coming))}"
+        )
+    return steps
+
+
+def pipeline_of(line: str) -> Pipeline:
+    """Make the Pipeline that a line describes; nothing runs yet.
+
+    Raises PipelineMistake for a line that makes no sense or a component that cannot be made.
+
+    Example: `pipeline_of("ticker 0.5 count=3 ! console").run()`.
+    """
+    pipeline = Pipeline(name="pipeline")
+    parts = [
+        pipeline.add(_made(step), _unused(step.word, pipeline)) for step in parse_pipeline(line)
+    ]
+    for before, after in pairwise(parts):
+        for box in before._strand.outboxes:
+            to = {"outbox": "inbox", "signal": "control"}.get(box, box)
+            if to in after._strand.inboxes:
+                pipeline.link((before.name, box), (after.name, to))
+    return pipeline
+
+
+def _word(name: str) -> Word:
+    if ":" in name:
+        return Word("a component of your own", name, gives=ANYTHING)
+    if name not in WORDS:
+        raise PipelineMistake(
+            f"there is no word {name!r}{did_you_mean(name, WORDS)}; the words are "
+            f"{_joined(sorted(WORDS), 'and')}, or name a class of your own as module:Class"
+        )
+    return WORDS[name]
+
+
+def _check_fit(name: str, word: Word, before: str, coming: str) -> None:
+    if not before:
+        if word.takes and ":" not in name:
+            sources = [each for each, row in WORDS.items() if not row.takes]
+            raise PipelineMistake(f"{name!r} has nothing to work on: begin with {_joined(sources)}")
+        return
+    if coming == NOTHING:
+        raise PipelineMistake(f"{before!r} sends nothing on, so nothing can come after it")
+    if not word.takes:
+        raise PipelineMistake(f"{name!r} takes nothing in, so it can only come first")
+    if ANYTHING in (coming, *word.takes) or coming in word.takes:
+        return
+    between = [BETWEEN[pair] for kind in word.takes if (pair := (coming, kind)) in BETWEEN]
+    raise PipelineMistake(
+        f"{name!r} takes {_joined(word.takes)}, and {before!r} gives {coming}"
+        + (f": put {between[0]!r} between them" if between else "")
+    )
+
+
+def _arguments(
+    name: str, word: Word, tokens: list[Token]
+) -> tuple[tuple[object, ...], dict[str, object]]:
+    own = ":" in name
+    names = list(word.arguments)
+    given: list[object] = []
+    options: dict[str, object] = {}
+    for token in tokens:
+        key, equals, value = token.text.partition("=")
+        if token.plain and equals and key.isidentifier() and (own or key in names):
+            if key in options or key in names[: len(given)]:
+                raise PipelineMistake(f"{name!r} is given {key} twice")
+            options[key] = _literal(value) if own else _converted(name, word, key, value)
+        elif own:
+            given.append(_literal(token.text) if token.plain else token.text)
+        elif len(given) < len(names):
+            if token.plain and equals and did_you_mean(key, names):
+                raise PipelineMistake(
+                    f"{name!r} has no argument {key!r}{did_you_mean(key, names)}: "
+                    f"it is used as {word.usage(name)!r}"
+                )
+            given.append(_converted(name, word, names[len(given)], token.text))
+        else:
+            raise PipelineMistake(
+                f"{name!r} has no place for {token.text!r}: it is used as {word.usage(name)!r}"
+            )
+    missing = [each for each in names[len(given) : word.needed] if each not in options]
+    if missing:
+        raise PipelineMistake(
+            f"{name!r} needs {_joined(missing, 'and')}: it is used as {word.usage(name)!r}"
+        )
+    return tuple(given), options
+
+
+def _converted(name: str, word: Word, argument: str, given: str) -> object:
+    try:
+        return word.arguments[argument](given)
+    except ValueError as error:
+        raise PipelineMistake(f"{argument} of {name!r} is {error}, not {given!r}") from None
+
+
+def _literal(given: str) -> object:
+    """Take an argument of a user's own class for what it looks like."""
+    for convert in (int, float):
+        try:
+            return convert(given)
+        except ValueError:
+            continue
+    return {"true": True, "false": False, "none": None}.get(given.lower(), given)
+
+
+def _made(step: Step) -> Any:
+    """Import what makes the component of `step`, and make it."""
+    module, _, name = step.use.partition(":")
+    try:
+        maker: Any = importlib.import_module(module)
+        for part in name.split("."):
+            maker = getattr(maker, part)
+        if step.word == step.use and not isinstance(maker, type) and not step.arguments:
+            return maker  # a function of the user's own, which is wrapped as in any Pipeline
+        return maker(*step.arguments, **step.options)
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise PipelineMistake(f"{step.word!r} cannot be made: {error}") from error
+
+
+def _unused(name: str, pipeline: Pipeline) -> str:
+    number, wanted = 1, name
+    while wanted in pipeline.parts:
+        number += 1
+        wanted = f"{name}-{number}"
+    return wanted
+
+
+def _takers(kind: str) -> list[str]:
+    return [*(each for each, row in WORDS.items() if kind in row.takes), "null"]
+
+
+def _joined(words: Any, last: str = "or") -> str:
+    *first, final = words
+    return f"{', '.join(first)} {last} {final}" if first else str(final)
