@@ -73,10 +73,13 @@ class Batcher:
         self._measured = False
         self.mean: float = _UNKNOWN
 
-    def encode(self, messages: Sequence[object], first: int, window_bytes: int) -> list[Batch]:
-        """Return batches of `messages`, the first of which has the number `first`."""
+    def encode(self, messages: Sequence[object], first: int, most_bytes: int) -> list[Batch]:
+        """Return batches of `messages`, the first of which has the number `first`.
+
+        No batch has more than `most_bytes` unless it is a single message.
+        """
         total = len(messages)
-        aim = min(self._limits.batch_bytes, max(1, window_bytes // 2))
+        aim = min(self._limits.batch_bytes, max(1, most_bytes // 2))
         mean, measured = self.mean, self._measured
         batches: list[Batch] = []
         done = 0
@@ -116,7 +119,7 @@ class Batcher:
                 index, encoded.size, limits.largest_message, len(encoded.buffers), limits.buffers
             )
 
-    def split(self, batch: Batch, above: int, count: int, window_bytes: int) -> list[Batch]:
+    def split(self, batch: Batch, above: int, count: int, most_bytes: int) -> list[Batch]:
         """Encode a batch again in pieces of at most `count` messages, without those up to `above`.
 
         Needed when a restarted receiver opens a smaller window than the one before it did.
@@ -127,5 +130,5 @@ class Batcher:
         pieces: list[Batch] = []
         for start in range(0, len(messages), count):
             first = batch.first + skip + start
-            pieces += self.encode(messages[start : start + count], first, window_bytes)
+            pieces += self.encode(messages[start : start + count], first, most_bytes)
         return pieces

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from kamesh.link.batching import Codec
 from kamesh.link.limits import LinkLimits
 from kamesh.link.outgoing import Outgoing
+from kamesh.link.pacing import Pacing
 from kamesh.link.receivers import Receivers
 from kamesh.link.requests import Requests, encode_one
 from kamesh.link.senders import Senders
@@ -25,7 +26,9 @@ class Calls:
     def __init__(self, incarnation: bytes, codec: Codec, limits: LinkLimits) -> None:
         self.limits = limits
         self._codec = codec
+        self._now = 0.0  # the last time that anybody told us
         self._out = Outgoing()
+        self._pacing = Pacing(limits)
         self._senders = Senders(incarnation, codec, limits, self._out)
         self._receivers = Receivers(codec, limits, self._out)
         self._requests = Requests(codec, limits, self._out)
@@ -38,8 +41,9 @@ class Calls:
 
     def send(self, number: int, messages: Sequence[object], now: float) -> None:
         """Take messages, at most `room(number)`. If this raises, none of them was taken."""
+        self._now = now
         if messages:
-            self._senders.send(number, messages)
+            self._senders.send(number, messages, self._pacing.budget // 2)
 
     def room(self, number: int) -> int:
         """Return how many messages may be given now: 0 while the linkage is not open.
@@ -80,6 +84,7 @@ class Calls:
 
     def consumed(self, number: int, upto_seq: int, now: float) -> None:
         """Note that all up to this message has been consumed: the sender may forget it."""
+        self._now = now
         self._receivers.consumed(number, upto_seq, now)
 
     def stop_receiving(self, number: int, reason: str, now: float) -> None:

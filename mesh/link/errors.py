@@ -7,6 +7,7 @@ its connection and nothing else.
 
 from __future__ import annotations
 
+from kamesh.codec import Unsendable
 from kamesh.errors import KameshError
 
 __all__ = ["LinkError", "LocalProtocolError", "RemoteProtocolError", "TooLarge"]
@@ -24,13 +25,13 @@ class RemoteProtocolError(LinkError):
     """The peer sent what the state of the link does not allow."""
 
 
-class TooLarge(LocalProtocolError):
-    """A message is larger than a link carries. `index` is its place in the list given."""
+class TooLarge(LocalProtocolError, Unsendable):
+    """A message is larger than a link carries; its fields are those of `Unsendable`."""
 
     def __init__(self, index: int, size: int, limit: int, parts: int, most: int) -> None:
-        super().__init__(
-            f"message {index} has {size:,} bytes and {parts:,} large buffers; a link carries at "
-            f"most {limit:,} and {most:,} in one message: send it in pieces, or raise the limits "
-            "`largest_message` and `frames` of every node"
-        )
-        self.index = index
+        if size > limit:
+            why = f"has {size:,} bytes, and a link carries at most {limit:,} in one message"
+        else:
+            why = f"has {parts:,} large buffers, and a link carries at most {most:,} in one message"
+        way_out = "send it in pieces, or raise the limits `largest_message` and `frames` everywhere"
+        Unsendable.__init__(self, index, "", "", why, way_out)

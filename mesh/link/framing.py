@@ -50,7 +50,7 @@ class Flush:
         if isinstance(record, Loaded):
             payload, buffers = record.payload, record.buffers
             if buffers and len(frames) + len(buffers) >= limits.frames - 1:
-                self._close()
+                self.close()
                 frames = self._frames
             size = nbytes(payload)
             if size > limits.inline_bytes:
@@ -73,9 +73,10 @@ class Flush:
             or len(frames) >= 64
             or len(self._header) >= limits.records
         ):
-            self._close()
+            self.close()
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let whatever follows begin another message."""
         if self._header:
             self._frames[0] = self._packer.pack(self._header)
             self._messages.append(self._frames)
@@ -88,7 +89,7 @@ class Flush:
 
     def take(self) -> list[list[Buffer]]:
         """Return all messages made so far, the last one closed."""
-        self._close()
+        self.close()
         messages = self._messages
         self._messages = []
         return messages

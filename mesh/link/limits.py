@@ -48,6 +48,16 @@ class LinkLimits:
     """A transport message is closed when it holds this much. It arrives whole or not at all, so
     on a slow wire it should take less than `suspect_seconds`: bandwidth x suspect_seconds / 2."""
 
+    pace_bytes: int = 256 * KIB
+    """What a new connection may carry before the peer has confirmed anything; from there it doubles
+    each round trip until confirmations queue for `pace_seconds` (`pacing.py`). At most slowest
+    bandwidth x `dead_seconds` / 2: lower it for wires below 1 Mbit/s."""
+
+    pace_seconds: float = 0.5
+    """How long what is urgent may queue behind bulk on a full wire: at most `suspect_seconds` / 2.
+    Lower it for shorter waits; above the usual pauses of the peer's event loop, which look the same,
+    or throughput falls to a quarter of `pace_bytes` for each pause."""
+
     largest_message: int = 64 * MIB
     """The largest single message, its buffers included. A peer that sends more loses the link.
     Must not exceed what the transport admits as a frame."""
@@ -123,6 +133,11 @@ class LinkLimits:
                 "LinkLimits.header_bytes must be at least 256 KiB and 8 x inline_bytes, not "
                 f"{self.header_bytes}: a header must hold what is put into it"
             )
+        if self.pace_seconds > self.suspect_seconds / 2:
+            raise ValueError(
+                "LinkLimits.pace_seconds must be at most suspect_seconds / 2, or a busy peer is "
+                f"suspected; it is {self.pace_seconds}"
+            )
         if self.frames < 128 or self.records < 16:
             raise ValueError("LinkLimits.frames must be at least 128, and records at least 16")
         if self.ack_fraction < 2:
@@ -157,6 +172,7 @@ class LinkLimits:
             batch_bytes=32 * KIB,
             flush_bytes=64 * KIB,
             message_bytes=256 * KIB,
+            pace_bytes=64 * KIB,
             ack_seconds=0.02,
             ping_seconds=1.0,
             suspect_seconds=5.0,

@@ -83,6 +83,7 @@ class Link(Calls):
         self._ping: int | None = None  # to be asked
         self._pong: int | None = None  # to be answered
         self._token = 0
+        self._measure = False  # how long an answer takes while nothing is in front of it
         self._flush = Flush(self.limits)
         self._parting: list[list[Buffer]] = []  # the last messages of a connection
         self._handlers: dict[type[Record], Callable[[Any], None]] = {
@@ -117,6 +118,8 @@ class Link(Calls):
     def connected(self, now: float, *, dialed: bool, greeted: bool = False) -> None:
         """Begin on a connection. Whoever dialed says HELLO, unless the shell has (`greeted`)."""
         self._move(Call.CONNECTED)
+        self._now = now
+        self._pacing.begin()
         self._out.counters.connections += 1
         self._greet_by = now + self.limits.greeting_seconds
         self._greeted = greeted
@@ -140,6 +143,7 @@ class Link(Calls):
         """Say a last word if there is one, and nothing more on this connection."""
         self._move(signal)
         self._greet_by = self._ping = self._pong = None
+        self._measure = False
         self._out.records.clear()
         self._senders.lost()
         self._receivers.lost()
@@ -158,6 +162,7 @@ class Link(Calls):
         if self.state in (LinkState.DISCONNECTED, LinkState.CLOSING):
             self._out.counters.stale += 1
             return
+        self._now = now
         if self.state is LinkState.ESTABLISHED and self._liveness.heard(now):
             self._out.events.append(events.Recovered())
         try:
@@ -214,6 +219,7 @@ class Link(Calls):
             )
         )
         self._requests.established()
+        self._measure = True
         self._receivers.established(restarted=restarted)
         self._senders.established(restarted=restarted)
 
@@ -232,6 +238,7 @@ class Link(Calls):
     def _on_pong(self, record: wire.Pong) -> None:
         if record.token > self._token:
             raise RemoteProtocolError("PONG for a PING that was never sent")
+        self._pacing.heard(record.token, self._now)
 
     # --- farewell, time ---
 
@@ -242,8 +249,15 @@ class Link(Calls):
         if self.state is LinkState.GREETING or self.state is LinkState.ESTABLISHED:
             self._close(Call.GOODBYE, "we said goodbye", wire.Bye(clip(reason), fault=False))
 
+    def decline(self, reason: str, now: float) -> None:
+        """Turn away whoever is greeting, and say why. `CloseConnection` follows."""
+        del now
+        if self.state is LinkState.GREETING:
+            self._close(Call.GOODBYE, reason, wire.Refuse(clip(reason)))
+
     def tick(self, now: float) -> None:
         """Do what is due. Call it at `next_deadline()`, or whenever else."""
+        self._now = now
         self._receivers.tick(now)
         self._requests.tick(now)
         if self._greet_by is not None and now >= self._greet_by:
@@ -287,16 +301,32 @@ class Link(Calls):
         flush, records = self._flush, self._out.records
         while records:
             flush.add(records.popleft())
+        if self._measure:
+            self._measure = False
+            self._mark()
         if self._pong is not None:
             flush.add(wire.Pong(self._pong))
         if self._ping is not None:
             flush.add(wire.Ping(self._ping))
         self._pong = self._ping = None
-        company = flush.busy or self._senders.busy
+        pacing = self._pacing
+        room = pacing.room()
+        company = flush.busy or self._senders.may_flush(room)
         for ack in self._receivers.acknowledgements(all_of_them=company):
             flush.add(ack)
-        self._senders.flush(flush)
+        while self._senders.may_flush(room):
+            pacing.sent(self._senders.flush(flush, min(room, pacing.budget // 4)))
+            if pacing.wants_mark():
+                self._mark()
+            room = pacing.room()
         return flush.take()
+
+    def _mark(self) -> None:
+        """Put a PING behind what goes out now, to learn when it has arrived."""
+        self._token += 1
+        self._pacing.mark(self._token, self._now)
+        self._flush.add(wire.Ping(self._token))
+        self._flush.close()
 
     def take_events(self) -> list[Event]:
         """Return what has happened since the last call, in order."""

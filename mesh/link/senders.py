@@ -29,13 +29,14 @@ class Senders:
     __slots__ = (
         "_codec",
         "_established",
+        "_fresh",
         "_given_up",
         "_incarnation",
         "_limits",
         "_linkages",
         "_next",
         "_out",
-        "_ready",
+        "_waiting",
     )
 
     def __init__(self, incarnation: bytes, codec: Codec, limits: LinkLimits, out: Outgoing) -> None:
@@ -44,7 +45,8 @@ class Senders:
         self._limits = limits
         self._out = out
         self._linkages: dict[int, Sending] = {}
-        self._ready: dict[int, Sending] = {}  # may have something for the wire
+        self._fresh: dict[int, Sending] = {}  # have something for the wire since the last flush
+        self._waiting: dict[int, Sending] = {}  # had more than one turn's worth
         self._given_up: dict[int, str] = {}  # reset while there was no connection to say it on
         self._next = 1
         self._established = False
@@ -91,20 +93,20 @@ class Senders:
         sending = self._linkages.get(number) or self._of_ours(number)
         return sending.room() if sending is not None else 0
 
-    def send(self, number: int, messages: Sequence[object]) -> None:
-        """Take messages."""
+    def send(self, number: int, messages: Sequence[object], most_bytes: int) -> None:
+        """Take messages, in batches of at most so many bytes."""
         sending = self._linkages.get(number) or self._of_ours(number)
         if sending is None:
             raise LocalProtocolError(f"linkage {number} is over: room() says 0 for it")
-        sending.send(messages)
-        self._ready[number] = sending
+        sending.send(messages, most_bytes)
+        self._has_some(sending)
 
     def finish(self, number: int, failure: EncodedLike | None) -> None:
         """End the stream after what has been sent."""
         sending = self._of_ours(number)
         if sending is not None:
             sending.finish(failure)
-            self._ready[number] = sending
+            self._has_some(sending)
 
     def reset(self, number: int, reason: str) -> None:
         """Give a linkage up."""
@@ -132,7 +134,7 @@ class Senders:
         count = sending.undelivered
         sending.over(signal)
         del self._linkages[sending.number]
-        self._ready.pop(sending.number, None)
+        self._has_none(sending.number)
         if count:
             self._out.counters.undelivered += count
             self._out.events.append(events.Undelivered(sending.number, count, reason))
@@ -154,7 +156,8 @@ class Senders:
     def lost(self) -> None:
         """Note that the connection is gone, or about to be."""
         self._established = False
-        self._ready.clear()
+        self._fresh.clear()
+        self._waiting.clear()
         for sending in self._linkages.values():
             sending.lost()
 
@@ -166,21 +169,37 @@ class Senders:
                     events.Undelivered(sending.number, sending.undelivered, reason, kept=True)
                 )
 
-    @property
-    def busy(self) -> bool:
-        """Whether some linkage may have something for the wire."""
-        return bool(self._ready)
+    def _has_some(self, sending: Sending) -> None:
+        """Note that a linkage may have something for the wire."""
+        if sending.number not in self._waiting and sending.has_some:
+            self._fresh[sending.number] = sending
 
-    def flush(self, flush: Flush) -> None:
-        """Give everything that may go to the wire, turn by turn."""
-        ready, allowance = self._ready, self._limits.flush_bytes
-        while ready:
-            for number, sending in list(ready.items()):
-                records, more = sending.take(allowance)
-                for record in records:
-                    flush.add(record)
-                if not more:
-                    del ready[number]
+    def _has_none(self, number: int) -> None:
+        self._fresh.pop(number, None)
+        self._waiting.pop(number, None)
+
+    def may_flush(self, room: int) -> bool:
+        """Return whether anything may go to the wire, on which there is so much room."""
+        return bool(self._fresh) or (room > 0 and bool(self._waiting))
+
+    def flush(self, flush: Flush, room: int) -> int:
+        """Give about `room` bytes to the wire, turn by turn; return how many went.
+
+        Who has just come goes first, and even without room, but with a little only; whoever has
+        more than one turn's worth waits behind all others (sparse flows first: RFC 8290).
+        """
+        limits, left = self._limits, room
+        while self.may_flush(left):
+            turns, least = (self._fresh, limits.inline_bytes) if self._fresh else (self._waiting, 1)
+            number, sending = next(iter(turns.items()))
+            del turns[number]
+            records, more = sending.take(max(least, min(limits.flush_bytes, left)))
+            for record in records:
+                flush.add(record)
+                left -= record.size
+            if more:
+                self._waiting[number] = sending
+        return room - left
 
     # --- the peer ---
 
@@ -193,7 +212,7 @@ class Senders:
 
     def _opened_up(self, sending: Sending) -> None:
         """Tell our caller of room if it was told that there was none."""
-        self._ready[sending.number] = sending
+        self._has_some(sending)
         if sending.blocked and sending.room():
             self._out.events.append(events.Room(sending.number))
 
@@ -227,7 +246,7 @@ class Senders:
         if sending is not None:
             sending.finish_acknowledged()
             del self._linkages[record.number]
-            self._ready.pop(record.number, None)
+            self._has_none(record.number)
             self._out.events.append(events.FinishAcknowledged(record.number))
             self._out.records.append(wire.Forget(record.number))
 

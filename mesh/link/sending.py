@@ -137,8 +137,8 @@ class Sending:
         self.blocked = not room
         return room
 
-    def send(self, messages: Sequence[object]) -> None:
-        """Encode and queue. Nothing has changed if this raises."""
+    def send(self, messages: Sequence[object], most_bytes: int) -> None:
+        """Encode, in batches of at most `most_bytes`, and queue. Nothing changed if this raises."""
         if self.state is not SendingState.OPEN or self.stream is not StreamState.STREAMING:
             step(STREAM, self.stream, Call.SEND, self)
             step(SENDING, self.state, Call.SEND, self)
@@ -151,7 +151,8 @@ class Sending:
             )
         if self.given + count > LARGEST:
             raise LocalProtocolError(f"{self} has used up its numbers: open another one")
-        batches = self._batcher.encode(messages, self.given + 1, self._window_bytes)
+        most_bytes = min(most_bytes, self._window_bytes)
+        batches = self._batcher.encode(messages, self.given + 1, most_bytes)
         self.given += count
         self._queue.extend(batches)
         for batch in batches:
@@ -163,6 +164,11 @@ class Sending:
         self.stream = step(STREAM, self.stream, Call.FINISH, self)
         self.state = state
         self._failure = failure
+
+    @property
+    def has_some(self) -> bool:
+        """Whether anything waits for the wire, be there a window for it or not."""
+        return bool(self._queue) or (self.stream is StreamState.FINISHING and not self._fin_said)
 
     @property
     def undelivered(self) -> int:

@@ -166,11 +166,10 @@ def test_a_bulk_linkage_does_not_starve_a_small_one() -> None:
     before = 0
     for message in pair.a.take_frames():
         for record in unpack(message, pair.limits):
-            assert isinstance(record, Data)
-            if record.number == small:
+            if isinstance(record, Data) and record.number == small:
                 assert before <= pair.limits.flush_bytes + 100_100
                 return
-            before += record.size
+            before += record.size if isinstance(record, Data) else 0
     raise AssertionError("it never came")
 
 
@@ -249,7 +248,9 @@ def test_a_message_larger_than_a_link_carries_is_named() -> None:
     limits = LinkLimits(largest_message=1_000_000)
     pair = ConnectionPair(limits=limits, codec=PlainCodec(large=16384))
     number = opened(pair)
-    with pytest.raises(TooLarge, match=r"message 2 has 1,100,\d+ bytes") as caught:
+    with pytest.raises(
+        TooLarge, match=r"message 2 cannot be sent: it has 1,100,\d+ bytes"
+    ) as caught:
         pair.a.send(number, ["fine", "fine", bytes(1_100_000)], pair.now)
     assert caught.value.index == 2
     assert pair.a.statistics().sending[0].accepted == 0

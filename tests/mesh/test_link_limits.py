@@ -23,6 +23,7 @@ LIMITS = LinkLimits()
         ({"ping_seconds": 2.0}, "ping_seconds < suspect_seconds < dead_seconds"),
         ({"header_bytes": 1000}, "header_bytes must be at least"),
         ({"frames": 10}, "frames must be at least"),
+        ({"pace_seconds": 0.8}, "pace_seconds must be at most"),
         ({"ack_fraction": 1}, "ack_fraction must be at least 2"),
     ],
 )

@@ -101,8 +101,8 @@ def test_a_receiver_whose_messages_had_never_gone_out_marks_none() -> None:
     pair.a.send(number, [1, 2], pair.now)
     pair.restart("b")
     pair.connect()
-    (delivered,) = pair.said("b", events.Delivered)
-    assert (delivered.messages, delivered.maybe_duplicate) == ([1, 2], 0)
+    assert pair.messages("b", number) == [1, 2]
+    assert not any(e.maybe_duplicate for e in pair.said("b", events.Delivered))
     assert not pair.said("b", events.Offered)[-1].resumed
 
 
@@ -124,13 +124,15 @@ def test_a_batch_that_was_partly_acknowledged_is_sliced() -> None:
     number = pair.a.open("X", "Y", now=0.0)
     pair.settle()
     pair.a.send(number, ["x"] * 2, pair.now)
+    pair.settle()
+    pair.log.clear()
     pair.a.send(number, list(range(3, 13)), pair.now)
     pair.settle()
     pair.b.consumed(number, 7, pair.now)
     pair.pass_time(0.01)
     pair.restart("b")
     pair.connect()
-    (delivered,) = pair.said("b", events.Delivered)[2:]
+    (_, delivered) = pair.said("b", events.Delivered)
     assert (delivered.first_seq, delivered.messages) == (8, [8, 9, 10, 11, 12])
     assert delivered.maybe_duplicate == 5
     assert pair.b.statistics().counters.duplicates_dropped == 5
@@ -260,7 +262,7 @@ def test_everything_still_held_is_named_before_anything_else_is_said() -> None:
     pair.flush()
     pair.deliver("a")
     names = [r for m in pair.a.take_frames() for r in unpack(m, pair.limits)]
-    assert [type(r).__name__ for r in names] == ["Open", "Open", "Listed"]
+    assert [type(r).__name__ for r in names][:3] == ["Open", "Open", "Listed"]
     assert isinstance(names[0], Open)
     assert (names[0].number, names[0].base_seq, names[0].sent_upto) == (number, 4, 9)
     assert isinstance(names[1], Open)

@@ -62,6 +62,7 @@ class World:
             flush_bytes=400,
             message_bytes=900,
             inline_bytes=64,
+            pace_bytes=random.choice((200, 2000, 1 << 20)),
             linkages=16,
             ack_seconds=random.choice((0, 0.005)),
         )
