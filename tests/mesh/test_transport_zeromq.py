@@ -248,6 +248,30 @@ def test_large_frames_are_views_and_small_ones_bytes() -> None:
     run(main)
 
 
+def test_a_server_that_speaks_first_is_announced_first() -> None:
+    """Whoever answers may send at once: `connected` still comes before what it sent."""
+
+    async def main() -> None:
+        async with owners() as make:
+            b = make()
+            context = zmq.Context()
+            for count in range(1, 6):
+                server = context.socket(zmq.DEALER)
+                server.linger = 0
+                server.curve_server = True
+                server.curve_secretkey = z85(MESH.key.curve.secret)
+                server.bind("tcp://127.0.0.1:*")
+                connection = b.transport.dial(server.get_string(zmq.LAST_ENDPOINT))
+                await asyncio.to_thread(server.send, b"welcome")
+                await b.until(lambda count=count: len(b.messages) == count)  # type: ignore[misc]
+                b.transport.close(connection)
+                server.close()
+            assert b.log == ["connected", "received"] * 5
+            context.term()
+
+    run(main)
+
+
 def test_a_hundred_thousand_messages_in_order() -> None:
     """100,000 small messages arrive, each once, in the order sent, while the loop goes on."""
 
@@ -753,7 +777,8 @@ def test_closing_tells_the_other_side_after_what_was_sent() -> None:
 
     async def main() -> None:
         async with owners() as make:
-            a, b, address = await pair(make, QUICK)
+            limits = TransportLimits(farewell=0.2)
+            a, b, address = await pair(make, limits)
             a.transport.send(a.connections[0], [b"farewell"])
             a.transport.close(a.connections[0])
             a.transport.close(a.connections[0])
@@ -761,9 +786,13 @@ def test_closing_tells_the_other_side_after_what_was_sent() -> None:
             assert b.messages[-1] == [b"farewell"]
             b.reasons.clear()
             connection = await b.connect(address)
+            a.echo = False  # or closing while answers come in resets the connection, as TCP does
+            for _ in range(300):
+                b.transport.send(connection, [bytes(10_000)])
             b.transport.send(connection, [b"goodbye"])
             b.transport.close(connection)
             await a.until(lambda: bool(a.reasons))
+            assert len(a.messages) == 303
             assert a.messages[-1] == [b"goodbye"]
             assert len(a.reasons) == 1
             assert b.reasons == []
