@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from random import Random
 
 from kamesh.membership.dialer import Dialer, Rank
-from kamesh.membership.events import Dial, Hangup, Instruction
+from kamesh.membership.events import Dial
 from kamesh.membership.limits import MembershipLimits
 from kamesh.membership.member import LONGEST_NAME, Member, State, is_address
 from kamesh.membership.overlay import Rings
@@ -26,11 +26,15 @@ _ASK_AGAIN = 6  # lingers between two requests to close one unneeded link
 
 @dataclass(slots=True)
 class Linked:
-    """A link that is up: to which run, when it last said something, when it was last wanted."""
+    """A link that is up: to which run, when it last said something, when it was last wanted.
+
+    Until `closing` it may go down in order, either end having said so.
+    """
 
     incarnation: bytes
     heard: float
     wanted: float
+    closing: float = 0.0
 
 
 class Contacts:
@@ -122,8 +126,8 @@ class Contacts:
         """Return the address of a member that failed least."""
         return min(member.addresses, key=self.dialer.failures, default=None)
 
-    def plan(self, now: float) -> list[Instruction]:
-        """Wish for the links that are wanted, and return what to give up."""
+    def plan(self, now: float) -> list[str]:
+        """Wish for the links that are wanted, and return the names of those to give up."""
         me = self._rumours.me.name
         self._follow_turnover()
         ahead, behind = self._rings.successors(me), self._rings.predecessors(me)
@@ -140,16 +144,16 @@ class Contacts:
                 self.dialer.wish(seed, None, Rank.SEED, now)
         return self._give_up(now)
 
-    def _give_up(self, now: float) -> list[Instruction]:
-        hangups: list[Instruction] = []
+    def _give_up(self, now: float) -> list[str]:
+        unwanted = []
         small = self._rumours.directory.live <= 2 * self._limits.rings + 2
         for name, link in self.links.items():
             if small or name in self.neighbours or name not in self._rings:
                 link.wanted = max(link.wanted, now)
             elif now - link.wanted >= self._limits.linger:
                 link.wanted = now + self._limits.linger * (_ASK_AGAIN - 1)  # then ask again
-                hangups.append(Hangup(name))
-        return hangups
+                unwanted.append(name)
+        return unwanted
 
     def _follow_turnover(self) -> None:
         directory = self._rumours.directory

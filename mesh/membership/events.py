@@ -32,7 +32,10 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Hangup:
-    """Membership needs this link no longer: close it, in order, unless linkages use it."""
+    """Membership needs this link no longer: close it, in order, unless linkages use it.
+
+    If it was closed, say so: `link_closed`, on both sides; `link_down` will do for some seconds.
+    """
 
     name: str
 

@@ -13,8 +13,8 @@ from random import Random
 from kamesh.membership.broadcasts import weight
 from kamesh.membership.contacts import Contacts
 from kamesh.membership.limits import MembershipLimits
+from kamesh.membership.messages import Entry, Mark, Message, News, Record, Sync, Told, Want
 from kamesh.membership.rumours import Rumours
-from kamesh.membership.wire import Entry, Mark, Message, News, Record, Sync, Told, Want
 
 _NEVER = float("inf")
 _MOST_PEERS_AT_LEAVING = 64

@@ -19,16 +19,14 @@ from random import Random
 from kamesh.membership.awareness import Awareness
 from kamesh.membership.clock import GRAIN, NEVER, OwnTime
 from kamesh.membership.contacts import Contacts
-from kamesh.membership.events import Event, Instruction, Send
+from kamesh.membership.events import Event, Hangup, Instruction, Send
 from kamesh.membership.exchange import Exchange
 from kamesh.membership.limits import MembershipLimits
 from kamesh.membership.member import Member, Part, State
-from kamesh.membership.probing import Probing
-from kamesh.membership.rumours import Rumours
-from kamesh.membership.statistics import MembershipStatistics
-from kamesh.membership.wire import (
+from kamesh.membership.messages import (
     Ack,
     Ask,
+    Closing,
     Mark,
     Message,
     Nack,
@@ -36,14 +34,16 @@ from kamesh.membership.wire import (
     Ping,
     Sync,
     Told,
-    Unreadable,
     Want,
-    read,
-    write,
 )
+from kamesh.membership.probing import Probing
+from kamesh.membership.rumours import Rumours
+from kamesh.membership.statistics import MembershipStatistics, collect
+from kamesh.membership.wire import Unreadable, read, write
 
 _PLAN_EVERY = 1.0  # s between looks at the links when nothing changed
 _FORGET_EVERY = 5.0  # s
+_CLOSES_WITHIN = 5.0  # s from the word that a link is needed no longer to its end
 
 
 class Membership:
@@ -165,7 +165,7 @@ class Membership:
             return
         self._exchange.link_lost(name)
         run = self._rumours.directory.run(name, link.incarnation)
-        if run is not None and run.live:
+        if run is not None and run.live and link.closing <= at:
             self._probing.probe(run, at)
         self._timers["plan"] = at
 
@@ -234,6 +234,8 @@ class Membership:
                 self._exchange.wanted(message, from_name)
             case Told():
                 self._rumours.settle()
+            case Closing():
+                link.closing = at + _CLOSES_WITHIN
             case News():
                 pass  # taken in above
 
@@ -284,7 +286,8 @@ class Membership:
         if self._timers["plan"] <= at or self._planned_for != turnover:
             self._planned_for = turnover
             self._timers["plan"] = at + _PLAN_EVERY
-            self._instructions += self._contacts.plan(at)
+            for name in self._contacts.plan(at):
+                self._hang_up(name, at)
         if self._timers["probe"] <= at:
             interval = self._health.stretched(self._limits.probe_interval) * crowding
             self._timers["probe"] = at + interval * self._random.uniform(0.9, 1.1)
@@ -298,6 +301,11 @@ class Membership:
         if self._timers["forget"] <= at:
             self._timers["forget"] = at + _FORGET_EVERY
             self._rumours.forget(at)
+
+    def _hang_up(self, name: str, at: float) -> None:
+        self._contacts.links[name].closing = at + _CLOSES_WITHIN
+        self._post(name, Closing())
+        self._instructions.append(Hangup(name))
 
     def next_deadline(self) -> float:
         """Say when to call `tick` next: at once (0) to begin, never (infinity) after leaving."""
@@ -349,26 +357,7 @@ class Membership:
 
     def statistics(self) -> MembershipStatistics:
         """Return gauges and counts."""
-        dialer, rumours = self._contacts.dialer, self._rumours
-        return MembershipStatistics(
-            live=rumours.directory.live,
-            suspected=len(rumours.suspicions),
-            known=len(self.members),
-            links=len(self._contacts.links),
-            health=self._health.score,
-            news_waiting=len(rumours.news),
-            dials_waiting=dialer.waiting,
-            probes=self._probing.begun,
-            probes_failed=self._probing.failed,
-            deaths_declared=rumours.deaths,
-            refutations=rumours.refutations,
-            sent=self._sent,
-            received=self._received,
-            rejected=self._rejected,
-            news_dropped=rumours.news.dropped,
-            refused_full=rumours.full,
-            dials=dialer.dialed,
-            hints=self._contacts.hints,
-            hints_dropped=dialer.hints_dropped,
-            seconds_not_run=self._time.skipped,
+        mail = (self._sent, self._received, self._rejected)
+        return collect(
+            self._rumours, self._contacts, self._probing, self._health.score, self._time.skipped, mail
         )

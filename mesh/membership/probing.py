@@ -15,8 +15,8 @@ from kamesh.membership.detector import Detector, Probe, Step
 from kamesh.membership.dialer import Rank
 from kamesh.membership.limits import MembershipLimits
 from kamesh.membership.member import Member, State, verdict
+from kamesh.membership.messages import Ack, Ask, Message, Nack, Ping, Record
 from kamesh.membership.rumours import Rumours
-from kamesh.membership.wire import Ack, Ask, Message, Nack, Ping, Record
 
 
 class Probing:

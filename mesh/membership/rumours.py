@@ -27,9 +27,9 @@ from kamesh.membership.events import (
 )
 from kamesh.membership.limits import MembershipLimits
 from kamesh.membership.member import MOST_REVISION, Member, Part, State, checked, verdict
+from kamesh.membership.messages import Entry, Record
 from kamesh.membership.namesakes import Namesakes, conflict
 from kamesh.membership.suspicion import Suspicion
-from kamesh.membership.wire import Entry, Record
 
 _Run = tuple[str, bytes]
 

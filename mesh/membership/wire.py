@@ -13,9 +13,7 @@ The lists hold None, int, str, bytes and lists only, so MessagePack carries them
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from enum import IntEnum
-from typing import NamedTuple
 
 from kamesh.membership.member import (
     INCARNATION_BYTES,
@@ -28,9 +26,23 @@ from kamesh.membership.member import (
     checked,
     verdict,
 )
+from kamesh.membership.messages import (
+    Ack,
+    Ask,
+    Closing,
+    Entry,
+    Mark,
+    Message,
+    Nack,
+    News,
+    Ping,
+    Record,
+    Sync,
+    Told,
+    Want,
+)
 
 MOST_RECORDS = 4096  # in one message: all runs of a full directory
-Record = tuple[Member, str]  # what is said, and for a suspicion who accuses
 
 
 class Kind(IntEnum):
@@ -45,95 +57,13 @@ class Kind(IntEnum):
     TOLD = 6
     NEWS = 7
     MARK = 8
+    CLOSING = 9
 
 
 class Unreadable(ValueError):
     """A payload that is no message of this protocol; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
-    """Are you there? Answer with an Ack of the same number."""
-
-    number: int
-    news: Sequence[Record] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ack:
-    """The probe of this number succeeded."""
-
-    number: int
-    news: Sequence[Record] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """Probe `target` for me; answer with an Ack or a Nack of this number."""
-
-    number: int
-    target: str
-    news: Sequence[Record] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Nack:
-    """I am well and tried, but `target` has not answered me (Lifeguard)."""
-
-    number: int
-    news: Sequence[Record] = ()
-
-
-class Entry(NamedTuple):
-    """What one believes of a run, in short."""
-
-    name: str
-    incarnation: bytes
-    revision: int
-    state: State
-    declared: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sync:
-    """All I believe, in short; ask with a Want for what you lack. `back`: and send me yours."""
-
-    digest: Sequence[Entry]
-    back: bool
-    news: Sequence[Record] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Want:
-    """Tell me all about these runs."""
-
-    runs: Sequence[tuple[str, bytes]]
-    news: Sequence[Record] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """The answer to a Want."""
-
-    news: Sequence[Record] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The fingerprint of all I believe of the living; if yours differs, send a Sync with `back`."""
-
-    fingerprint: int
-    news: Sequence[Record] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """What has changed."""
-
-    news: Sequence[Record] = ()
-
-
-Message = Ping | Ack | Ask | Nack | Sync | Want | Told | News | Mark
 _STATES = tuple(State)
 
 
@@ -159,6 +89,8 @@ def write(message: Message) -> list[object]:
             return [int(Kind.TOLD), news]
         case News():
             return [int(Kind.NEWS), news]
+        case Closing():
+            return [int(Kind.CLOSING), news]
         case Mark():
             return [int(Kind.MARK), news, message.fingerprint]
 
@@ -212,6 +144,8 @@ def _read(payload: object, has: Has) -> Message:
             return Want([_read_run(run) for run in wanted], news)
         case Kind.TOLD, _:
             return Told(news)
+        case Kind.CLOSING, _:
+            return Closing(news)
         case Kind.MARK, [fingerprint, *_]:
             return Mark(_number(fingerprint), news)
     raise Unreadable(f"a message of no known kind with {len(rest)} fields")

@@ -230,7 +230,7 @@ class World:
             other.refused.append(refused)
             self._tell(node, "dial_failed", address, self.now)
         else:
-            if other not in node.links:
+            if node.links.get(other) is None or node.links[other] != other.links.get(node):
                 self._link += 1
                 node.links[other] = other.links[node] = self._link
             self._tell(node, "link_up", other.name, other.incarnation, self.now, address)
@@ -257,15 +257,20 @@ class World:
         other = self._peer(node, name)
         if other is None:
             return
-        del node.links[other], other.links[node]
+        link = node.links.pop(other)
         self._tell(node, "link_closed", other.name, self.now)
-        self._tell(other, "link_closed", node.name, self.now)
+        arrives = max(self.now + self._lag(0.2), self._arrived.get((node, other), 0.0))
+        self._at(arrives, self._hung_up, other, node, link)
+
+    def _hung_up(self, node: Node, other: Node, link: int) -> None:
+        if node.links.get(other) == link:
+            del node.links[other]
+            self._tell(node, "link_down", other.name, "closed by the other side", self.now)
 
     def _cut(self, node: Node, other: Node) -> None:
-        if other in node.links:
-            del node.links[other], other.links[node]
-            self._tell(node, "link_down", other.name, "reset", self.now)
-            self._tell(other, "link_down", node.name, "reset", self.now)
+        for one, two in ((node, other), (other, node)):
+            if one.links.pop(two, None) is not None:
+                self._tell(one, "link_down", two.name, "reset", self.now)
 
     def _cut_if_asleep(self, node: Node, other: Node) -> None:
         if other.awake_at > self.now:
@@ -283,8 +288,11 @@ def test_100_nodes_join_a_kill_is_known_and_a_departure_too(seed: int) -> None:
     nodes = world.mesh(100)
     world.run_until(world.agree, within=5)
     world.run(20)
+    dials = sum(node.membership.statistics().dials for node in nodes)
+    world.run(10)
     assert world.dead() == set()
     assert max(len(node.links) for node in nodes) <= 2 * world.limits.rings + 2
+    assert sum(node.membership.statistics().dials for node in nodes) == dials, "links stay"
     world.kill(nodes[70])
     world.run_until(world.agree, within=5)
     assert world.dead() == {"n70"}
