@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Mapping
 from kamesh.component import Component
 from kamesh.errors import UnknownBox
 from kamesh.inbox import Inbox
-from kamesh.linking import did_you_mean, sever
+from kamesh.linking import did_you_mean
 from kamesh.messages import Failure, ProducerFinished
 from kamesh.outbox import Outbox
 from kamesh.runtime import Runtime
 from kamesh.scheduler import TaskState
 from kamesh.strand import Strand
+from kamesh.wiring import unlink
 
 __all__ = ["Hosting"]
 
@@ -125,5 +126,9 @@ def _set_free(component: Component) -> None:
     """Take a part out of the chassis it was made in: the plan links it now."""
     strand = component._strand
     strand.parent = None
-    for box in (*strand.inboxes.values(), *strand.outboxes.values()):
-        sever(box)
+    for inbox in strand.inboxes.values():
+        for linkage in inbox.sources:
+            unlink(linkage)
+    for outbox in strand.outboxes.values():
+        for linkage in outbox.targets:
+            unlink(linkage)

@@ -245,13 +245,14 @@ class Link(Calls):
     def goodbye(self, reason: str, now: float) -> None:
         """Say all that can be said, then that we leave. `CloseConnection` follows."""
         if self.state is LinkState.ESTABLISHED:
+            for ack in self._receivers.acknowledgements(all_of_them=True):
+                self._flush.add(ack)
             self._parting = self.take_frames()
         if self.state is LinkState.GREETING or self.state is LinkState.ESTABLISHED:
             self._close(Call.GOODBYE, "we said goodbye", wire.Bye(clip(reason), fault=False))
 
     def decline(self, reason: str, now: float) -> None:
         """Turn away whoever is greeting, and say why. `CloseConnection` follows."""
-        del now
         if self.state is LinkState.GREETING:
             self._close(Call.GOODBYE, reason, wire.Refuse(clip(reason)))
 

@@ -1,0 +1,248 @@
+"""A node process: what runs in each process that a launcher starts.
+
+It is told over one socket what to be (a `Spec`, one line of JSON), says over the same socket how it
+stands, and ends when that socket does: so no node outlives its launcher.
+
+Laws
+1. The graph is built here, from the same file or words as in every other process: no code arrives.
+2. What the user's file prints while it is read again is not printed again.
+3. Told to stop, or left by the launcher, it ends in order within GRACE seconds, or hard after that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import runpy
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from kamesh import running
+from kamesh.component import Component
+from kamesh.deploy.topology import load_component, read_topology
+from kamesh.components.oneline import pipeline_of
+from kamesh.errors import KameshError
+from kamesh.nodes.node import Node, NodeFailed, NodeSettings
+from kamesh.nodes.plan import Plan, plan_of
+from kamesh.strand import Strand
+from kamesh.transport.zeromq import ZeroMQTransport
+from kamesh.trust import MeshCredentials, MeshKey
+
+__all__ = ["Spec", "main"]
+
+log = logging.getLogger("kamesh.node")
+
+GRACE = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What one node process is to be.
+
+    `kind` says where the graph comes from: "file" (a Python file, at its `call`-th `run()`), "words"
+    (a one-line pipeline), "topology" (a TOML file), "factory" ("module:function" and its arguments).
+    """
+
+    node: str
+    kind: str
+    source: str
+    key: str
+    log: str = ""
+    call: int = 0
+    split: bool = False
+    arguments: dict[str, object] = field(default_factory=dict)
+    argv: list[str] = field(default_factory=list)
+    seeds: list[str] = field(default_factory=list)
+    discover: bool = True
+    patience: float = 30.0
+
+    def to_line(self) -> bytes:
+        """Give it as a line of JSON."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+
+class _Built(BaseException):
+    """Leaves the user's file once its graph is there."""
+
+
+def build(spec: Spec) -> tuple[Plan, dict[str, Component]]:
+    """Build the graph that `spec` names: the plan, and the components that run on its node."""
+    if spec.kind == "topology":
+        plan = read_topology(Path(spec.source))
+        parts = {
+            planned.name: load_component(planned, Path(spec.source))
+            for planned in plan.on(spec.node)
+        }
+        return plan, parts
+    if spec.kind == "words":
+        top = pipeline_of(spec.source)
+    elif spec.kind == "factory":
+        top = factory(spec.source)(**spec.arguments)
+    else:
+        top = _from_file(spec)
+    plan, components = plan_of(top, split=spec.split, source=spec.source)
+    return plan, {n: c for n, c in components.items() if plan.components[n].node == spec.node}
+
+
+def factory(name: str) -> Callable[..., Component]:
+    """Import what `module:function` names."""
+    import importlib
+
+    module, _, function = name.partition(":")
+    made: Callable[..., Component] = getattr(importlib.import_module(module), function)
+    return made
+
+
+def _from_file(spec: Spec) -> Component:
+    """Run the user's file up to the `run()` that is meant; those before it do nothing here."""
+    built: list[Strand] = []
+    calls = 0
+
+    def taken(strand: Strand) -> None:
+        nonlocal calls
+        if calls == spec.call:
+            built.append(strand)
+            raise _Built
+        calls += 1
+
+    running.take_over(taken)
+    sys.argv = [spec.source, *spec.argv]
+    sys.path.insert(0, str(Path(spec.source).resolve().parent))
+    try:
+        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
+            runpy.run_path(spec.source, run_name="__main__")
+    except _Built:
+        pass
+    finally:
+        running.take_over(None)
+    if not built:
+        raise KameshError(f"{spec.source} ran to its end without calling run() on a component")
+    return built[0].component
+
+
+class Wire:
+    """The socket to the launcher."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Take over the inherited descriptor."""
+        self._socket = socket.socket(fileno=descriptor)
+        self._file = self._socket.makefile("rb")
+
+    def spec(self) -> Spec:
+        """Read what to be."""
+        return Spec(**json.loads(self._file.readline()))
+
+    def say(self, what: str, **more: object) -> None:
+        """Tell the launcher; if it is gone, nobody wants to know."""
+        try:
+            self._socket.sendall(json.dumps({"is": what, **more}).encode() + b"\n")
+        except OSError:
+            log.debug("the launcher is gone: %s is not told", what)
+
+    def watch(self, stop: Callable[[], None]) -> None:
+        """Call `stop`, from a thread, at the word "stop" or when the launcher is gone."""
+
+        def wait() -> None:
+            for line in self._file:
+                if json.loads(line).get("do") == "stop":
+                    break
+            stop()
+
+        threading.Thread(target=wait, name="launcher", daemon=True).start()
+
+
+def main(descriptor: int) -> int:
+    """Be a node; the exit code is 0 if all went well, 1 if a component or the node failed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher hears it, and says what to do
+    wire = Wire(descriptor)
+    spec = wire.spec()
+    _log_to(spec)
+    try:
+        plan, components = build(spec)
+    except KameshError as error:
+        wire.say("failed", why=str(error))
+        return 1
+    try:
+        asyncio.run(_run(spec, plan, components, wire))
+    except NodeFailed as error:
+        wire.say("failed", why=str(error))
+        return 1
+    except KameshError as error:
+        wire.say("failed", why=f"node {spec.node}: {error}")
+        return 1
+    wire.say("ended", sent=_sent(components))
+    return 0
+
+
+def _sent(components: dict[str, Component]) -> dict[str, int]:
+    """Count what each outbox has sent in all."""
+    return {
+        f"{name}.{box}": outbox.sent
+        for name, component in components.items()
+        for box, outbox in component._strand.outboxes.items()
+    }
+
+
+async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: Wire) -> None:
+    key = MeshKey(bytes.fromhex(spec.key))
+    settings = NodeSettings(
+        listen=plan.nodes[spec.node].listen,
+        seeds=tuple(spec.seeds),
+        discover=spec.discover,
+        patience=spec.patience,
+    )
+    node = Node(
+        spec.node,
+        plan,
+        components,
+        mesh=key.identity,
+        transport=ZeroMQTransport(MeshCredentials(key)),
+        settings=settings,
+    )
+    loop = asyncio.get_running_loop()
+    stopping: list[asyncio.Task[None]] = []
+
+    def stop() -> None:
+        if not stopping:
+            stopping.append(loop.create_task(node.stop(GRACE)))
+
+    def stop_from_thread() -> None:
+        timer = threading.Timer(GRACE + 1.0, os._exit, [1])
+        timer.daemon = True
+        timer.start()
+        try:
+            loop.call_soon_threadsafe(stop)
+        except RuntimeError:
+            log.debug("the loop is closed already")
+
+    loop.add_signal_handler(signal.SIGTERM, stop)
+    wire.watch(stop_from_thread)
+    node.on_bound = lambda endpoint: wire.say("bound", endpoint=endpoint, pid=os.getpid())
+    node.on_linked = lambda: wire.say("linked")
+    await node.run()
+
+
+def _log_to(spec: Spec) -> None:
+    """Log to the run's folder, and warnings to the terminal as well."""
+    root = logging.getLogger("kamesh")
+    root.setLevel(logging.INFO)
+    terminal = logging.StreamHandler()
+    terminal.setLevel(logging.WARNING)
+    terminal.setFormatter(logging.Formatter(f"{spec.node}: %(message)s"))
+    root.addHandler(terminal)
+    if spec.log:
+        file = logging.FileHandler(spec.log)
+        file.setFormatter(logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s"))
+        root.addHandler(file)
+
+
+if __name__ == "__main__":
+    sys.exit(main(int(sys.argv[1])))
