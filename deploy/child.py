@@ -15,24 +15,21 @@ import asyncio
 import json
 import logging
 import os
-import runpy
 import signal
 import socket
 import sys
 import threading
 from collections.abc import Callable
-from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from kamesh import running
 from kamesh.component import Component
-from kamesh.deploy.topology import load_component, read_topology
 from kamesh.components.oneline import pipeline_of
+from kamesh.deploy.programs import component_of
+from kamesh.deploy.topology import load_component, read_topology
 from kamesh.errors import KameshError
 from kamesh.nodes.node import Node, NodeFailed, NodeSettings
 from kamesh.nodes.plan import Plan, plan_of
-from kamesh.strand import Strand
 from kamesh.transport.zeromq import ZeroMQTransport
 from kamesh.trust import MeshCredentials, MeshKey
 
@@ -69,10 +66,6 @@ class Spec:
         return json.dumps(asdict(self)).encode() + b"\n"
 
 
-class _Built(BaseException):
-    """Leaves the user's file once its graph is there."""
-
-
 def build(spec: Spec) -> tuple[Plan, dict[str, Component]]:
     """Build the graph that `spec` names: the plan, and the components that run on its node."""
     if spec.kind == "topology":
@@ -87,7 +80,7 @@ def build(spec: Spec) -> tuple[Plan, dict[str, Component]]:
     elif spec.kind == "factory":
         top = factory(spec.source)(**spec.arguments)
     else:
-        top = _from_file(spec)
+        top = component_of(spec.source, spec.argv, call=spec.call)
     plan, components = plan_of(top, split=spec.split, source=spec.source)
     return plan, {n: c for n, c in components.items() if plan.components[n].node == spec.node}
 
@@ -99,33 +92,6 @@ def factory(name: str) -> Callable[..., Component]:
     module, _, function = name.partition(":")
     made: Callable[..., Component] = getattr(importlib.import_module(module), function)
     return made
-
-
-def _from_file(spec: Spec) -> Component:
-    """Run the user's file up to the `run()` that is meant; those before it do nothing here."""
-    built: list[Strand] = []
-    calls = 0
-
-    def taken(strand: Strand) -> None:
-        nonlocal calls
-        if calls == spec.call:
-            built.append(strand)
-            raise _Built
-        calls += 1
-
-    running.take_over(taken)
-    sys.argv = [spec.source, *spec.argv]
-    sys.path.insert(0, str(Path(spec.source).resolve().parent))
-    try:
-        with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere):
-            runpy.run_path(spec.source, run_name="__main__")
-    except _Built:
-        pass
-    finally:
-        running.take_over(None)
-    if not built:
-        raise KameshError(f"{spec.source} ran to its end without calling run() on a component")
-    return built[0].component
 
 
 class Wire:

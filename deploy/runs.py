@@ -56,6 +56,7 @@ class RunNode:
     endpoint: str
     pid: int
     born: int = 0
+    linked: bool = False  # it has found the other end of all its linkages
 
     @property
     def alive(self) -> bool:
@@ -109,6 +110,14 @@ class Run:
         """Note that a node listens at `endpoint`."""
         there = RunNode(endpoint, pid, birth(pid))
         self._change(lambda run: replace(run, nodes={**run.nodes, node: there}))
+
+    def node_linked(self, node: str) -> None:
+        """Note that a node has found the other end of all its linkages."""
+        self._change(
+            lambda run: replace(
+                run, nodes={n: replace(one, linked=one.linked or n == node) for n, one in run.nodes.items()}
+            )
+        )
 
     def node_gone(self, node: str) -> None:
         """Note that a node has ended."""

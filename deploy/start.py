@@ -11,21 +11,20 @@ from __future__ import annotations
 
 import asyncio
 import os
-import runpy
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kamesh import running
 from kamesh.component import Component
 from kamesh.components.oneline import pipeline_of
 from kamesh.deploy.child import Spec
 from kamesh.deploy.launch import Launcher, LaunchFailed
 from kamesh.deploy.processes import alive
+from kamesh.deploy.programs import run_program
 from kamesh.deploy.runs import NothingRunning, Run, create_run, find_run, run_name
 from kamesh.deploy.topology import read_topology
 from kamesh.errors import KameshError
@@ -35,40 +34,29 @@ from kamesh.strand import Strand
 from kamesh.transport.zeromq import ZeroMQTransport
 from kamesh.trust import MeshCredentials
 
-__all__ = ["down", "run_file", "run_words", "up", "up_detached"]
+__all__ = ["demo", "down", "run_file", "run_words", "up", "up_detached"]
 
 START = 30.0  # seconds the nodes of a topology have to find each other
 END = 10.0  # seconds they have to end
 
 
-def run_file(path: str, *, split: bool = False, arguments: list[str] | None = None) -> None:
-    """Run a Python file; each component that it calls `run()` on is run here, or split over nodes."""
-    file = Path(path)
-    if not file.is_file():
-        raise KameshError(f"{path}: there is no such file")
+def run_file(path: Path, split: bool, arguments: Sequence[str] = ()) -> None:
+    """Run a Python file; what it calls `run()` on is run here, or split over nodes."""
     calls = 0
 
     def launch(strand: Strand) -> None:
         nonlocal calls
-        spec = Spec("", "file", str(file), "", call=calls, split=split, argv=arguments or [])
+        spec = Spec("", "file", str(path), "", call=calls, split=split, argv=list(arguments))
         calls += 1
-        _run_component(strand.component, spec, run_name(path))
+        _run_component(strand.component, spec, run_name(str(path)))
 
-    running.take_over(launch)
-    sys.argv = [path, *(arguments or [])]
-    sys.path.insert(0, str(file.resolve().parent))
-    try:
-        runpy.run_path(path, run_name="__main__")
-    finally:
-        running.take_over(None)
-    if calls == 0:
-        raise KameshError(f"{path} ran to its end without calling run() on a component")
+    run_program(path, arguments, launch)
 
 
-def run_words(words: str, *, split: bool = False) -> None:
+def run_words(text: str, split: bool) -> None:
     """Run a one-line pipeline."""
-    spec = Spec("", "words", words, "", split=split)
-    _run_component(pipeline_of(words), spec, "pipeline")
+    spec = Spec("", "words", text, "", split=split)
+    _run_component(pipeline_of(text), spec, "pipeline")
 
 
 def _run_component(top: Component, spec: Spec, name: str) -> None:
@@ -107,31 +95,27 @@ async def _run_here(top: Component, plan: Plan, components: dict[str, Component]
         raise KeyboardInterrupt
 
 
-def up(path: str, *, ready: Callable[[Launcher], None] = lambda launcher: None) -> None:
+def up(path: Path, name: str | None = None) -> None:
     """Start the nodes of a topology and stay until they have ended."""
     plan = read_topology(path)
-    run = create_run(plan.name, "up", source=str(Path(path).resolve()), exact=True)
-    spec = Spec("", "topology", str(Path(path).resolve()), "")
-
-    async def main() -> None:
-        launcher = Launcher(plan, run, spec, on_change=lambda: ready(launcher))
-        await launcher.run()
-
+    run = create_run(name or plan.name, "up", source=str(path.resolve()), exact=True)
+    spec = Spec("", "topology", str(path.resolve()), "")
     try:
-        asyncio.run(main())
+        asyncio.run(Launcher(plan, run, spec).run())
     finally:
         run.remove()
 
 
-def up_detached(path: str, *, progress: Callable[[str], None] = print) -> Run | None:
+def up_detached(path: Path, name: str | None, progress: Callable[[str], None]) -> Run | None:
     """Start the nodes of a topology, wait until all have found each other, and leave them running.
 
     None if it has run to its end by then.
     """
     plan = read_topology(path)
+    name = name or plan.name
     with tempfile.TemporaryFile() as output:
         launcher = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "kamesh.deploy.cli", "up", "--foreground", path],
+            [sys.executable, "-m", "kamesh.deploy.cli", "up", "--foreground", "--name", name, str(path)],
             start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )
         told = 0
@@ -144,7 +128,7 @@ def up_detached(path: str, *, progress: Callable[[str], None] = print) -> Run | 
                 if code == 0:
                     return None
                 raise LaunchFailed(said or f"the launcher ended with exit code {code}")
-            run = _run_of(plan.name, launcher.pid)
+            run = _run_of(name, launcher.pid)
             linked = [] if run is None else [n for n, one in run.nodes.items() if one.linked]
             if len(linked) != told:
                 told = len(linked)
@@ -155,7 +139,7 @@ def up_detached(path: str, *, progress: Callable[[str], None] = print) -> Run | 
     raise LaunchFailed(
         f"after {START:g} seconds these nodes have not found all they are linked to: "
         f"{', '.join(sorted(set(plan.nodes) - set(linked)))}; they go on trying: see "
-        f"`kamesh logs`, or end them with `kamesh down {plan.name}`"
+        f"`kamesh logs`, or end them with `kamesh down {name}`"
     )
 
 
@@ -165,6 +149,19 @@ def _run_of(name: str, pid: int) -> Run | None:
     except KameshError:
         return None
     return run if run.pid == pid else None
+
+
+def demo(*, film: Path | None, seconds: float, recording: Path | None, port: int) -> int:
+    """Run the demo, with its progress on the screen."""
+    from kamesh.deploy.demo import Demo  # with PyAV, which only this needs
+    from kamesh.deploy.demoscreen import Screen
+
+    where = recording or Path("demo-output") / "broadcast.ts"
+    broadcast = Demo(where, film=str(film or ""), seconds=seconds, port=port)
+    with Screen(broadcast) as screen:
+        proof = broadcast.run(screen.show)
+    screen.show_proof(proof)
+    return 0 if proof.holds else 1
 
 
 def down(run: Run) -> None:
