@@ -62,14 +62,19 @@ class Launcher:
     """
 
     def __init__(
-        self, plan: Plan, run: Run, spec: Spec, on_change: Callable[[], None] = lambda: None
+        self, plan: Plan, run: Run, spec: Spec, *, restarts: int = 0,
+        on_change: Callable[[], None] = lambda: None,
     ) -> None:
-        """Take the plan and what every node is told, but for its name; nothing is started."""
+        """Take the plan and what every node is told, but for its name; nothing is started.
+
+        A node that dies is started again, `restarts` times in all for each.
+        """
         self.plan = plan
         self.children: dict[str, _Child] = {}
         self.sent: dict[str, int] = {}  # by every outbox, `COMPONENT.box`, of the nodes that ended
         self._run = run
         self._spec = spec
+        self._restarts = dict.fromkeys(plan.nodes, restarts)
         self._on_change = on_change
         self._why = ""
         self._stops = 0
@@ -153,7 +158,22 @@ class Launcher:
         return child
 
     async def _attend(self, child: _Child) -> None:
-        """Hear what a node says until it is over."""
+        """Hear what a node says until it is over; start it again if it died and may be."""
+        while True:
+            code = await self._until_over(child)
+            if child.ended or child.why or self._stops:
+                break
+            if self._restarts[child.name] <= 0:
+                self._fail(f"node {child.name} {_death(code)}")
+                break
+            self._restarts[child.name] -= 1
+            log.warning("node %s %s; it is started again", child.name, _death(code))
+            child = await self._start(child.name)
+        child.ended = True
+        self._run.node_gone(child.name)
+        self._on_change()
+
+    async def _until_over(self, child: _Child) -> int:
         reader, writer = await asyncio.open_connection(sock=child.wire.dup(), limit=LONGEST_LINE)
         try:
             async for line in reader:
@@ -165,11 +185,7 @@ class Launcher:
             writer.close()
         code = await child.process.wait()
         child.wire.close()
-        if not child.ended and not child.why and self._stops == 0:
-            self._fail(f"node {child.name} {_death(code)}")
-        child.ended = True
-        self._run.node_gone(child.name)
-        self._on_change()
+        return code
 
     def _heard(self, child: _Child, said: dict[str, object]) -> None:
         match said.get("is"):

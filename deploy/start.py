@@ -95,18 +95,20 @@ async def _run_here(top: Component, plan: Plan, components: dict[str, Component]
         raise KeyboardInterrupt
 
 
-def up(path: Path, name: str | None = None) -> None:
+def up(path: Path, name: str | None = None, restarts: int = 0) -> None:
     """Start the nodes of a topology and stay until they have ended."""
     plan = read_topology(path)
     run = create_run(name or plan.name, "up", source=str(path.resolve()), exact=True)
     spec = Spec("", "topology", str(path.resolve()), "")
     try:
-        asyncio.run(Launcher(plan, run, spec).run())
+        asyncio.run(Launcher(plan, run, spec, restarts=restarts).run())
     finally:
         run.remove()
 
 
-def up_detached(path: Path, name: str | None, progress: Callable[[str], None]) -> Run | None:
+def up_detached(
+    path: Path, name: str | None, restarts: int, progress: Callable[[str], None]
+) -> Run | None:
     """Start the nodes of a topology, wait until all have found each other, and leave them running.
 
     None if it has run to its end by then.
@@ -115,7 +117,10 @@ def up_detached(path: Path, name: str | None, progress: Callable[[str], None]) -
     name = name or plan.name
     with tempfile.TemporaryFile() as output:
         launcher = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "kamesh.deploy.cli", "up", "--foreground", "--name", name, str(path)],
+            [
+                sys.executable, "-m", "kamesh.deploy.cli", "up", "--foreground", "--name", name,
+                "--restart", str(restarts), str(path),
+            ],
             start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )
         told = 0

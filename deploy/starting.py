@@ -31,11 +31,11 @@ class Starter(Protocol):
     def run_words(self, text: str, split: bool) -> int | None:
         """Run a one-line pipeline."""
 
-    def up(self, path: Path, name: str | None) -> int | None:
+    def up(self, path: Path, name: str | None, restarts: int = 0) -> int | None:
         """Start the nodes of a topology and wait for their end."""
 
     def up_detached(
-        self, path: Path, name: str | None, progress: Callable[[str], None]
+        self, path: Path, name: str | None, restarts: int, progress: Callable[[str], None]
     ) -> Run | None:
         """Start the nodes of a topology and leave them running; None if they have ended already."""
 
@@ -68,8 +68,8 @@ def up(options: Namespace, context: Context) -> int:
     path = Path(options.topology)
     _there(path)
     if options.foreground:
-        return _starter().up(path, options.name) or Exit.OK
-    started = _starter().up_detached(path, options.name, context.remark)
+        return _starter().up(path, options.name, options.restart) or Exit.OK
+    started = _starter().up_detached(path, options.name, options.restart, context.remark)
     if started is None:
         context.remark("all of it has run to its end already")
     else:

@@ -70,6 +70,10 @@ def _of_up(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--foreground", action="store_true", help="stay until all nodes have ended"
     )
+    parser.add_argument(
+        "--restart", type=_whole(0), default=0, metavar="N",
+        help="start a node that dies again, up to N times each (default: %(default)s)",
+    )
     parser.add_argument("--name", metavar="NAME", help="what to call it (default: after the file)")
 
 
