@@ -139,7 +139,8 @@ class Rumours:
         if self.settled or run != (self.me.name, self.me.incarnation):
             self.news.put(joined, heard_from=heard_from)
         self._tell(before, self.directory.members.get(record.name))
-        self._report(conflict(joined, self.directory.run(joined.name, joined.rival)))
+        if joined.rival and joined.rival != self.me.incarnation:
+            self._report(conflict(joined, self.directory.run(joined.name, joined.rival)))
 
     # --- suspecting ---
 

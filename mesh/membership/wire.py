@@ -124,8 +124,9 @@ def read(payload: object, has: Has = lambda *_: False) -> Message:
 
 def _read(payload: object, has: Has) -> Message:
     kind, news_list, *rest = _list(payload, "message", least=2, most=16)
-    news = [_read_record(item, has) for item in _list(news_list, "news", most=MOST_RECORDS)]
-    match kind, rest:
+    records = _list(news_list, "news", most=MOST_RECORDS)
+    news = tuple([_read_record(item, has) for item in records])
+    match _number(kind), rest:
         case Kind.NEWS, _:
             return News(news)
         case Kind.PING, [number, *_]:
@@ -138,10 +139,10 @@ def _read(payload: object, has: Has) -> Message:
             return Nack(_number(number), news)
         case Kind.SYNC, [digest, back, *_]:
             entries = _list(digest, "digest", most=MOST_RECORDS)
-            return Sync([_read_entry(entry) for entry in entries], back == 1, news)
+            return Sync(tuple([_read_entry(entry) for entry in entries]), back == 1, news)
         case Kind.WANT, [runs, *_]:
             wanted = _list(runs, "runs", most=MOST_RECORDS)
-            return Want([_read_run(run) for run in wanted], news)
+            return Want(tuple([_read_run(run) for run in wanted]), news)
         case Kind.TOLD, _:
             return Told(news)
         case Kind.CLOSING, _:
