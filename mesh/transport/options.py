@@ -6,7 +6,6 @@ Law: what is not listed here is libzmq's default on purpose. Figures from measur
 
 from __future__ import annotations
 
-from kamesh.curve25519 import z85
 from kamesh.transport.interface import TransportLimits
 from kamesh.trust import Credentials, Insecure
 
@@ -63,9 +62,9 @@ def dialing_options(
     keys = security.client_keys()
     return [
         *options,
-        ("CURVE_PUBLICKEY", z85(keys.public)),
-        ("CURVE_SECRETKEY", z85(keys.secret)),
-        ("CURVE_SERVERKEY", z85(security.server_key_at(address))),
+        ("CURVE_PUBLICKEY", keys.public),
+        ("CURVE_SECRETKEY", keys.secret),
+        ("CURVE_SERVERKEY", security.server_key_at(address)),
     ]
 
 
@@ -85,8 +84,8 @@ def accepting_options(security: Credentials | Insecure, limits: TransportLimits)
     return [
         *options,
         ("CURVE_SERVER", 1),
-        ("CURVE_PUBLICKEY", z85(keys.public)),
-        ("CURVE_SECRETKEY", z85(keys.secret)),
+        ("CURVE_PUBLICKEY", keys.public),
+        ("CURVE_SECRETKEY", keys.secret),
         # Both, or whoever has the server's key is let in while no handler answers.
         ("ZAP_DOMAIN", DOMAIN),
         ("ZAP_ENFORCE_DOMAIN", 1),

@@ -24,7 +24,6 @@ from transport_kit import (
     still_lives,
 )
 
-from kamesh.curve25519 import z85
 from kamesh.transport import (
     InsecureAddress,
     TransportLimits,
@@ -182,7 +181,7 @@ def test_clients_of_bare_zeromq_get_nothing_through() -> None:
                 client.linger = 0
                 if keys is not None:
                     client.curve_publickey, client.curve_secretkey = keys
-                    client.curve_serverkey = z85(MESH.key.curve.public)
+                    client.curve_serverkey = MESH.key.curve.public
                 client.connect(address)
                 client.send(b"let me in")
                 await soon(lambda count=count: refused() >= count)  # type: ignore[misc]

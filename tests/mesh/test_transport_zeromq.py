@@ -25,7 +25,6 @@ from transport_kit import (
     still_lives,
 )
 
-from kamesh.curve25519 import z85
 from kamesh.transport import (
     Connection,
     MisplacedCall,
@@ -92,7 +91,7 @@ def test_a_server_that_speaks_first_is_announced_first() -> None:
                 server = context.socket(zmq.DEALER)
                 server.linger = 0
                 server.curve_server = True
-                server.curve_secretkey = z85(MESH.key.curve.secret)
+                server.curve_secretkey = MESH.key.curve.secret
                 server.bind("tcp://127.0.0.1:*")
                 connection = b.transport.dial(server.get_string(zmq.LAST_ENDPOINT))
                 await asyncio.to_thread(server.send, b"welcome")
