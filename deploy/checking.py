@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
-from importlib import import_module
 from pathlib import Path
-from typing import cast
 
-from kamesh.component import Component
+from kamesh.components.oneline import pipeline_of
 from kamesh.deploy.context import Context
 from kamesh.deploy.exits import Exit
+from kamesh.deploy.meant import meant
 from kamesh.deploy.mistakes import FileRefused
 from kamesh.deploy.programs import component_of
 from kamesh.deploy.topology import read_topology
@@ -45,11 +43,10 @@ def check(options: Namespace, context: Context) -> int:
 
 def plan_from(what: str, *, split: bool = False) -> Plan:
     """Make the plan of a topology (.toml), a one-line pipeline ("a ! b") or a program."""
-    if what.endswith(".toml"):
+    kind = meant(what)
+    if kind == "topology":
         return read_topology(what)
-    if "!" in what and not Path(what).exists():
-        words = import_module("kamesh.deploy.words")  # loads every component that has a word
-        pipeline_of = cast("Callable[[str], Component]", words.pipeline_of)
+    if kind == "words":
         return plan_of(pipeline_of(what), split=split, source=what)[0]
     return plan_of(component_of(what), split=split, name=Path(what).stem, source=what)[0]
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from kamesh.components.tokens import PipelineMistake
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.loading import NotLoadable
 from kamesh.deploy.mistakes import FileRefused
@@ -31,6 +32,7 @@ MISTAKES = (
     NameTaken,
     NotLoadable,
     NotSuitable,
+    PipelineMistake,
     PlanRefused,
     UnknownBox,
     UnknownName,

@@ -18,14 +18,13 @@ from pathlib import Path
 from types import ModuleType
 
 from kamesh.component import Component
+from kamesh.deploy.blame import blame, told
 from kamesh.errors import KameshError
 from kamesh.linking import did_you_mean
-from kamesh.messages import failure_of
 
 __all__ = ["NotLoadable", "component_class", "make_component", "wrong_arguments"]
 
 _USE = re.compile(r"[^\W\d][\w.]*:[^\W\d][\w.]*")
-_OURS = str(Path(__file__).parent)
 
 
 class NotLoadable(KameshError, ImportError):
@@ -134,9 +133,8 @@ def _siblings(module: str) -> list[str]:
 
 def _told(error: BaseException) -> str:
     """Say what was raised, with the line of the user's own file."""
-    failure = failure_of("", error, ours=_OURS)
-    where = f" ({failure.file}:{failure.line})" if failure.file else ""
-    return f"{failure.error}: {failure.message}{where}"
+    file, line = blame(error)
+    return told(error) + (f" ({file}:{line})" if file else "")
 
 
 def _article(thing: object) -> str:

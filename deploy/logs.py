@@ -21,7 +21,7 @@ from kamesh.deploy.showing import printable
 from kamesh.errors import UnknownName
 from kamesh.linking import did_you_mean
 
-__all__ = ["LogLine", "follow", "logs", "read_logs"]
+__all__ = ["LogLine", "LogReader", "follow", "logs", "read_logs"]
 
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d[,.]\d+")
 AGAIN = 0.2  # seconds from one look at growing files to the next
@@ -41,7 +41,7 @@ def logs(options: Namespace, context: Context) -> int:
     """Show the logs of one node or of all; with `follow`, go on until the run is over."""
     run = find_run(options.run)
     nodes = _nodes(run, options.node)
-    reader = _Reader(run, options.node)
+    reader = LogReader(run, options.node)
     lines = list(reader.new())
     shown = lines[-options.lines :] if options.lines is not None else lines
     later = follow(run, reader) if options.follow else iter(())
@@ -53,11 +53,11 @@ def logs(options: Namespace, context: Context) -> int:
 
 def read_logs(run: Run, node: str | None = None) -> list[LogLine]:
     """Read what the nodes of a run have written so far."""
-    return list(_Reader(run, node).new())
+    return list(LogReader(run, node).new())
 
 
 def follow(
-    run: Run, reader: _Reader, pause: Callable[[float], None] = time.sleep
+    run: Run, reader: LogReader, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[LogLine]:
     """Give every line as it is written, until the run is over."""
     while True:
@@ -68,10 +68,10 @@ def follow(
         pause(AGAIN)
 
 
-class _Reader:
+class LogReader:
     """Reads log files from where it was before."""
 
-    def __init__(self, run: Run, node: str | None) -> None:
+    def __init__(self, run: Run, node: str | None = None) -> None:
         """Begin at the beginning."""
         self._folder = run.folder / "logs"
         self._pattern = f"{node}.log" if node else "*.log"

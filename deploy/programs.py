@@ -17,14 +17,12 @@ from pathlib import Path
 
 from kamesh import running
 from kamesh.component import Component
+from kamesh.deploy.blame import blame, told
 from kamesh.deploy.mistakes import FileRefused, Mistake
 from kamesh.errors import KameshError
-from kamesh.messages import failure_of
 from kamesh.strand import Strand
 
 __all__ = ["component_of", "run_program"]
-
-_OURS = str(Path(__file__).parent)
 
 
 class _Built(BaseException):
@@ -90,9 +88,8 @@ def run_program(
     except Exception as error:
         if calls and isinstance(error, KameshError):
             raise  # what was run says itself what is wrong
-        failure = failure_of("", error, ours=_OURS)
-        text = f"{failure.error}: {failure.message}" if failure.message else failure.error
-        raise _refused(path, text, failure.line, failure.file) from error
+        file, line = blame(error)
+        raise _refused(path, told(error), line, file) from error
     finally:
         running.take_over(None)
     if calls == 0:

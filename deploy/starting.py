@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 from kamesh.deploy.context import Context
 from kamesh.deploy.exits import Exit
-from kamesh.deploy.mistakes import FileRefused, Mistake
+from kamesh.deploy.meant import meant, there
 from kamesh.deploy.runs import NothingRunning, Run, find_run, list_runs
 from kamesh.errors import NotSuitable
 
@@ -50,23 +50,19 @@ class Starter(Protocol):
 
 def run(options: Namespace, context: Context) -> int:
     """Run a Python file, a topology or a one-line pipeline, to its end."""
-    what, path = options.what, Path(options.what)
-    is_file = path.exists() or path.suffix in (".py", ".toml") or "/" in what.split("!")[0].strip()
-    if is_file:
-        _there(path)
-    if options.arguments and not (is_file and path.suffix != ".toml"):
+    what = meant(options.what)
+    if options.arguments and what != "program":
         raise NotSuitable("arguments after -- go to a Python file, and this is none")
-    if is_file and path.suffix == ".toml":
-        return _starter().up(path, options.name) or Exit.OK
-    if is_file:
-        return _starter().run_file(path, options.split, options.arguments) or Exit.OK
-    return _starter().run_words(what, options.split) or Exit.OK
+    if what == "words":
+        return _starter().run_words(options.what, options.split) or Exit.OK
+    if what == "topology":
+        return _starter().up(Path(options.what), options.name) or Exit.OK
+    return _starter().run_file(Path(options.what), options.split, options.arguments) or Exit.OK
 
 
 def up(options: Namespace, context: Context) -> int:
     """Start the nodes of a topology on this host."""
-    path = Path(options.topology)
-    _there(path)
+    path = there(Path(options.topology))
     if options.foreground:
         return _starter().up(path, options.name, options.restart) or Exit.OK
     started = _starter().up_detached(path, options.name, options.restart, context.remark)
@@ -93,9 +89,7 @@ def down(options: Namespace, context: Context) -> int:
 
 def demo(options: Namespace, context: Context) -> int:
     """Run the demonstration: four nodes that make, encode, relay, record and serve a broadcast."""
-    film = Path(options.film) if options.film else None
-    if film is not None:
-        _there(film)
+    film = there(Path(options.film)) if options.film else None
     recording = Path(options.recording) if options.recording else None
     return (
         _starter().demo(film=film, seconds=options.seconds, recording=recording, port=options.port)
@@ -120,12 +114,6 @@ def node(options: Namespace, context: Context) -> int:
     """Be a node process: what a launcher starts, told over a socket what to be."""
     child = import_module("kamesh.deploy.child")  # with zmq: 40 ms, and nowhere else needed
     return int(child.main(options.descriptor))
-
-
-def _there(path: Path) -> None:
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "no such file"
-        raise FileRefused([Mistake(str(path), 0, f"there is {what}")])
 
 
 def _starter() -> Starter:
