@@ -25,7 +25,7 @@ def broadcast(
     size: tuple[int, int] = (1280, 720), rate: int = 25,
 ) -> Graphline:
     """Wire the broadcast: of `film`, or of a test card for `seconds`, to a file and to HTTP."""
-    source = FileSource(film) if film else TestCard(tuple(size), rate, seconds)
+    source = FileSource(film) if film else TestCard((size[0], size[1]), rate, seconds)
     return Graphline(
         name="broadcast",
         CAMERA=source, ENCODER=Encode(), MUX=MuxMPEGTS(), RELAY=Splitter(),

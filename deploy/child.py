@@ -75,6 +75,7 @@ def build(spec: Spec) -> tuple[Plan, dict[str, Component]]:
             for planned in plan.on(spec.node)
         }
         return plan, parts
+    top: Component
     if spec.kind == "words":
         top = pipeline_of(spec.source)
     elif spec.kind == "factory":

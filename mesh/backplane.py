@@ -65,11 +65,8 @@ class _AtBackplane(Component):
     def find(self) -> Generator[None, None, Strand | None]:
         """Wait for the backplane; None if it is time to end first."""
         services = current_runtime().services
-        there: list[bool] = []
-        services.when_there(
-            _service(self.topic), lambda: (there.append(True), self._strand.wake())[0]
-        )
-        while not there:
+        services.when_there(_service(self.topic), self._strand.wake)
+        while not services.has(_service(self.topic)):
             if self._strand.stopped or (self.control.queue and self.stopping()):
                 return None
             yield self.pause()

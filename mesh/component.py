@@ -216,7 +216,10 @@ class Component:
 
     async def wait(self) -> None:
         """Wait, in a coroutine, until something arrives at any inbox or one of them ends."""
-        await self._strand.wait()
+        strand = self._strand
+        if not isinstance(strand, AsyncStrand):
+            raise NotSuitable(f"{self.path} is no coroutine: it waits with `yield self.pause()`")
+        await strand.wait()
 
     def stopping(self) -> bool:
         """Say whether it is time to end: told to on `control`, or all that fed it has ended.

@@ -176,7 +176,8 @@ class Inbox:
         """Bring one message in, accounted for at once; where nothing is linked on, it stays here."""
         if self.targets:
             for linkage in self.targets:
-                linkage.sink.deliver(message)
+                if isinstance(linkage.sink, Inbox):  # an inbox passes on to inboxes only
+                    linkage.sink.deliver(message)
             return
         self.open()
         self.queue.append(message)

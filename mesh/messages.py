@@ -78,4 +78,5 @@ def failure_of(component: str, error: BaseException, *, ours: str = "") -> Failu
 def _blame(trace: TracebackType | None, ours: str) -> traceback.FrameSummary | None:
     frames = traceback.extract_tb(trace)
     theirs = [f for f in frames if not (ours and f.filename.startswith(ours))]
-    return (theirs or list(frames) or [None])[-1]
+    found = theirs or list(frames)
+    return found[-1] if found else None

@@ -127,6 +127,10 @@ class Services:
         except KeyError:
             raise UnknownName(f"there is no service {name!r}") from None
 
+    def has(self, name: str) -> bool:
+        """Say whether `name` is registered."""
+        return name in self._services
+
     def when_there(self, name: str, tell: Callable[[], None]) -> None:
         """Call `tell` when `name` is registered: now, if it is."""
         if name in self._services:

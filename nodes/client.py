@@ -249,7 +249,9 @@ class Client:
 
     def _tapped(self, sink: str, messages: list[object]) -> None:
         queue = self._taps.get(sink)
-        for message in messages if queue is not None else ():
+        if queue is None:
+            return
+        for message in messages:
             if queue.full():
                 queue.get_nowait()
             queue.put_nowait((True, message))
