@@ -69,10 +69,8 @@ def plan_of(
     mistakes: list[str] = []
     parts = leaves(component)
     linkages = flat_linkages(component, parts, mistakes)
-    if split:
-        nodes = _one_each(parts)
-    else:
-        nodes = _placed(component, parts, dict(placement or {}), default, mistakes)
+    wanted = dict(placement or {})
+    nodes = _one_each(parts) if split else _placed(component, parts, wanted, default, mistakes)
     if mistakes:
         raise PlanRefused(mistakes)
     planned = {
