@@ -156,6 +156,7 @@ class LinkLimits:
             batch_bytes=256 * KIB,
             flush_bytes=512 * KIB,
             message_bytes=2 * MIB,
+            pace_bytes=4 * MIB,
             ack_seconds=0.002,
         )
 

@@ -310,6 +310,8 @@ class Link(Calls):
         if self._ping is not None:
             flush.add(wire.Ping(self._ping))
         self._pong = self._ping = None
+        if self.state is not LinkState.ESTABLISHED:
+            return flush.take()
         pacing = self._pacing
         room = pacing.room()
         company = flush.busy or self._senders.may_flush(room)
@@ -320,6 +322,8 @@ class Link(Calls):
             if pacing.wants_mark():
                 self._mark()
             room = pacing.room()
+        if pacing.wants_mark():  # the budget may have shrunk below what is loose
+            self._mark()
         return flush.take()
 
     def _mark(self) -> None:

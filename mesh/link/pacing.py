@@ -50,9 +50,11 @@ class Pacing:
         self._sent += size
 
     def wants_mark(self) -> bool:
-        """Return whether a mark belongs behind what has been sent."""
-        loose = self._sent - self._marked
-        return loose * 4 >= self.budget or (loose > 0 and not self._marks and self.room() <= 0)
+        """Return whether a mark belongs behind what has been sent.
+
+        Whenever there is no room, either this is true or an answer is on its way.
+        """
+        return (self._sent - self._marked) * 4 >= self.budget
 
     def mark(self, token: int, now: float) -> None:
         """Note that a PING with this token went behind all that has been sent."""

@@ -2,7 +2,8 @@
 
 Laws held at every delivery: within one incarnation of the receiver messages come in order and none
 is missing; a new incarnation begins no later than where its forerunners stopped; a message that was
-delivered before is marked; no inbox holds more than its window. A broken law is an AssertionError.
+delivered before is marked, and there are no more of those than a window; no inbox holds more than
+its window. A broken law is an AssertionError.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Stream:
 
     name: str
     total: int  # how many it wants to send
+    window: int = 0  # the largest that was ever granted
     given: int = 0  # to the link
     delivered: int = 0  # highest ever, to whatever incarnation
     consumed: int = 0  # highest ever
@@ -60,7 +62,11 @@ class Inbox:
     window_bytes: int
     waiting: deque[tuple[int, int]] = field(default_factory=deque)  # (number, bytes)
     next: int = 0  # 0 before the first
+    again: int = 0  # messages that had been delivered before
     ended: bool = False
+
+    def __post_init__(self) -> None:
+        self.stream.window = max(self.stream.window, self.window)
 
     def saw(self, first: int, numbers: Sequence[int], sizes: Sequence[int], marked: int) -> None:
         """Hold the laws of delivery; the first `marked` messages were marked as perhaps seen."""
@@ -73,10 +79,12 @@ class Inbox:
                 require(number <= stream.delivered + 1, f"{stream}: a gap before {number}")
             if number <= stream.delivered:
                 require(place < marked, f"{stream}: {number} came twice, unmarked")
+                self.again += 1
             self.next = number + 1
             stream.delivered = max(stream.delivered, number)
             self.waiting.append((number, size))
         held = sum(size for _, size in self.waiting)
+        require(self.again <= stream.window, f"{stream}: {self.again} came twice")
         require(stream.delivered <= stream.given, f"{stream}: more came than was sent")
         require(len(self.waiting) <= self.window, f"{stream}: more than the window")
         require(

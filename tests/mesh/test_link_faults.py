@@ -168,6 +168,20 @@ def test_a_resumed_linkage_goes_on_from_where_both_agree(expected: int, fine: bo
     assert bool(pair.said("a", events.CloseConnection)) is not fine
 
 
+def test_what_was_sent_on_an_older_connection_only_cannot_be_acknowledged() -> None:
+    """After OPENED expects 2, messages 2 and 3 count as unsent until they are sent again."""
+    pair = flowing()
+    pair.cut()
+    pair.a.connected(pair.now, dialed=True)
+    pair.b.connected(pair.now, dialed=False)
+    pair.a.take_frames()
+    welcome = wire.Welcome(1, 1, "mesh", "b", (2).to_bytes(16, "big"), {})
+    pair.inject(
+        "a", pack([welcome, wire.Opened(1, 2, 100, 10_000), wire.Ack(1, 3, 100, 10_000)])[0]
+    )
+    assert "of which only 1 have been sent" in pair.said("a", events.CloseConnection)[0].reason
+
+
 @pytest.mark.parametrize(
     ("session", "base", "why"),
     [(None, 3, "only 1 have been acknowledged"), (ID, 2, "for something else")],

@@ -175,6 +175,22 @@ def test_a_second_greeting_is_a_violation() -> None:
     assert "second greeting" in close.reason
 
 
+def test_a_shell_may_turn_away_whoever_greets() -> None:
+    """A name that is taken, a node that is banned: one sentence, and the connection is closed."""
+    a, b = link("a"), link("b")
+    a.connected(0.0, dialed=True)
+    b.connected(0.0, dialed=False)
+    b.decline("the name 'a' is taken", 0.0)
+    assert b.take_events() == [events.CloseConnection("the name 'a' is taken")]
+    meet(a, b)
+    assert a.take_events() == [
+        events.Refused("the name 'a' is taken"),
+        events.CloseConnection("the name 'a' is taken"),
+    ]
+    b.decline("and again", 0.0)
+    assert b.take_frames() == []
+
+
 def test_a_peer_that_does_not_greet_is_not_waited_for() -> None:
     """Two seconds, then the connection is closed; the deadline is known beforehand."""
     for dialed in (True, False):

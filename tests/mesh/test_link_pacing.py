@@ -82,6 +82,22 @@ def test_a_mark_is_wanted_for_a_quarter_of_the_budget_or_when_all_waits_for_one(
         assert pacing.room() > 0 or pending, "waiting for an answer that nobody was asked for"
 
 
+def test_a_budget_that_shrinks_below_what_is_loose_asks_again() -> None:
+    """One huge message confirmed late: what went behind it is marked after all, and all arrives."""
+    pair = ConnectionPair(limits=LIMITS, codec=PlainCodec(large=1000))
+    pair.connect()
+    number = pair.a.open("X", "Y", now=0.0)
+    pair.settle()
+    pair.a._pacing.budget = 1_000_000
+    for messages in ([bytes(8_000_000)], [bytes(200_000)], [bytes(10_000)] * 10):
+        pair.a.send(number, messages, pair.now)
+        pair.flush()
+    pair.now += 1.4
+    pair.settle()
+    assert pair.a._pacing.budget < 1_000_000
+    assert len(pair.messages("b", number)) == 12
+
+
 def test_one_answer_confirms_all_marks_before_it() -> None:
     """A peer answers only the last PING of several."""
     pacing = Pacing(LIMITS)
