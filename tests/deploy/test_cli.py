@@ -98,7 +98,7 @@ def test_every_example_is_understood(terminal, launched, monkeypatch):
     assert understood == wanted
 
 
-def test_starting_up_imports_nothing_heavy():
+def test_starting_up_imports_nothing_heavy(tmp_path):
     """`kamesh --help` and `kamesh ps` with nothing running load neither zmq, zeroconf nor rich."""
     program = (
         "import sys; from kamesh.deploy.cli import main; code = main(sys.argv[1:]);"
@@ -111,7 +111,7 @@ def test_starting_up_imports_nothing_heavy():
             capture_output=True,
             text=True,
             timeout=30,
-            env={"KAMESH_RUNTIME_DIR": "/tmp/kamesh-test-of-imports", "PATH": ""},
+            env={"KAMESH_RUNTIME_DIR": str(tmp_path), "PATH": ""},
         )
         assert done.returncode == code, done.stderr
 
