@@ -23,7 +23,7 @@ from kamesh.components.sending import shut_down
 from kamesh.errors import KameshError
 from kamesh.linking import did_you_mean
 
-__all__ = ["FileError", "FileReader", "FileWriter"]
+__all__ = ["FileError", "FileReader", "FileWriter", "sentence"]
 
 CHUNK = 65536  # bytes read at a time: large for a message, small for a queue of 64
 MODES = ("replace", "append", "new", "whole")
@@ -167,10 +167,11 @@ def _said(path: Path, done: str) -> Iterator[None]:
     except FileError:
         raise
     except OSError as error:
-        raise FileError(_sentence(error, path, done)) from error
+        raise FileError(sentence(error, path, done)) from error
 
 
-def _sentence(error: OSError, path: Path, done: str) -> str:
+def sentence(error: OSError, path: Path, done: str) -> str:
+    """Say in a sentence why `path` could not be `done` ("read" or "written")."""
     folder = path.parent
     match error.errno:
         case errno.ENOENT if folder.is_dir():

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
-from kamesh import Pipeline
+from kamesh import Component, Pipeline
 from kamesh.components.tokens import PipelineMistake, Token, steps_of
 from kamesh.components.words import (
     ANYTHING,
@@ -33,12 +32,13 @@ __all__ = ["PipelineMistake", "Step", "parse_pipeline", "pipeline_of"]
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One component of the line: its word, what makes it, and with which arguments."""
+    """One component of the line: its word, what makes it, with which arguments; `implied` if unsaid."""
 
     word: str
     use: str
     arguments: tuple[object, ...] = ()
     options: dict[str, object] = field(default_factory=dict)
+    implied: bool = field(default=False, compare=False)
 
 
 def parse_pipeline(line: str) -> list[Step]:
@@ -54,15 +54,15 @@ def parse_pipeline(line: str) -> list[Step]:
         name = tokens[0].text
         word = _word(name)
         if coming == PACKETS and STREAM in word.takes:
-            steps.append(Step("mux", WORDS["mux"].use))
+            steps.append(Step("mux", WORDS["mux"].use, implied=True))
             coming = STREAM
         _check_fit(name, word, before, coming)
         arguments, options = _arguments(name, word, tokens[1:])
         steps.append(Step(name, word.uses.get(coming, word.use), arguments, options))
         coming, before = (coming if word.gives is None else word.gives), name
-    if coming in PRINTED:
-        steps.append(Step("console", WORDS["console"].use))
-    elif coming not in (NOTHING, ANYTHING):
+    if coming in (*PRINTED, ANYTHING):
+        steps.append(Step("console", WORDS["console"].use, implied=True))
+    elif coming != NOTHING:
         raise PipelineMistake(
             f"what {before!r} gives ({coming}) goes nowhere: go on with {_joined(_takers(coming))}"
         )
@@ -77,15 +77,27 @@ def pipeline_of(line: str) -> Pipeline:
     Example: `pipeline_of("ticker 0.5 count=3 ! console").run()`.
     """
     pipeline = Pipeline(name="pipeline")
-    parts = [
-        pipeline.add(_made(step), _unused(step.word, pipeline)) for step in parse_pipeline(line)
-    ]
-    for before, after in pairwise(parts):
-        for box in before._strand.outboxes:
-            to = {"outbox": "inbox", "signal": "control"}.get(box, box)
-            if to in after._strand.inboxes:
-                pipeline.link((before.name, box), (after.name, to))
+    before: Component | None = None
+    for step in parse_pipeline(line):
+        if before is not None and "outbox" not in before._strand.outboxes:
+            if step.implied:
+                break
+            raise PipelineMistake(f"{before.name!r} sends nothing on, so nothing can come after it")
+        part = pipeline.add(_made(step), _unused(step.word, pipeline))
+        if before is not None:
+            _link(pipeline, before, part)
+        before = part
     return pipeline
+
+
+def _link(pipeline: Pipeline, before: Component, after: Component) -> None:
+    """Link every outbox to the inbox that takes it: the usual two, and those of one name."""
+    if "inbox" not in after._strand.inboxes:
+        raise PipelineMistake(f"{after.name!r} takes nothing in, so it can only come first")
+    for box in before._strand.outboxes:
+        to = {"outbox": "inbox", "signal": "control"}.get(box, box)
+        if to in after._strand.inboxes:
+            pipeline.link((before.name, box), (after.name, to))
 
 
 def _word(name: str) -> Word:
@@ -126,19 +138,19 @@ def _arguments(
     given: list[object] = []
     options: dict[str, object] = {}
     for token in tokens:
-        key, equals, value = token.text.partition("=")
-        if token.plain and equals and key.isidentifier() and (own or key in names):
+        key, value = token.option or ("", "")
+        if key and (own or key in names):
             if key in options or key in names[: len(given)]:
                 raise PipelineMistake(f"{name!r} is given {key} twice")
             options[key] = _literal(value) if own else _converted(name, word, key, value)
         elif own:
-            given.append(_literal(token.text) if token.plain else token.text)
+            given.append(_literal(token.text) if token.quoted is None else token.text)
+        elif key and did_you_mean(key, names):
+            raise PipelineMistake(
+                f"{name!r} has no argument {key!r}{did_you_mean(key, names)}: "
+                f"it is used as {word.usage(name)!r}"
+            )
         elif len(given) < len(names):
-            if token.plain and equals and did_you_mean(key, names):
-                raise PipelineMistake(
-                    f"{name!r} has no argument {key!r}{did_you_mean(key, names)}: "
-                    f"it is used as {word.usage(name)!r}"
-                )
             given.append(_converted(name, word, names[len(given)], token.text))
         else:
             raise PipelineMistake(

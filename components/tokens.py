@@ -23,17 +23,24 @@ class PipelineMistake(KameshError, ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word of the line; `plain` if nothing in it was quoted."""
+    """One word of the line; `quoted` is the place in it from which it was quoted, if it was."""
 
     text: str
-    plain: bool = True
+    quoted: int | None = None
+
+    @property
+    def option(self) -> tuple[str, str] | None:
+        """Give the two sides of `key=value`; None if it is no such thing, or quoted so as not to be."""
+        key, equals, value = self.text.partition("=")
+        bare = self.quoted is None or len(key) < self.quoted
+        return (key, value) if equals and bare and key.isidentifier() else None
 
 
 def steps_of(line: str) -> list[list[Token]]:
     """Give the tokens of each step.
 
     Example: `steps_of("grep 'a b' ! head 3")` is
-    `[[Token("grep"), Token("a b", plain=False)], [Token("head"), Token("3")]]`.
+    `[[Token("grep"), Token("a b", quoted=0)], [Token("head"), Token("3")]]`.
     """
     steps: list[list[Token]] = [[]]
     for token in _tokens(line):
@@ -53,30 +60,32 @@ def steps_of(line: str) -> list[list[Token]]:
 
 
 def _tokens(line: str) -> Iterator[Token]:
-    text, plain, begun = "", True, False
+    text, begun = "", False
+    quoted: int | None = None
     quote, opened = "", 0
     characters = enumerate(line)
     for place, character in characters:
-        if character == "\\" and quote != "'":
-            _, character = next(characters, (place, "\\"))
-            plain = False
-        elif character == quote:
+        if character.isspace() and not quote:
+            if begun:
+                yield Token(text, quoted)
+            text, begun, quoted = "", False, None
+            continue
+        begun = True
+        if character == quote:
             quote = ""
             continue
-        elif character in "\"'" and not quote:
-            quote, opened, plain, begun = character, place, False, True
+        if character in "\"'" and not quote:
+            quote, opened = character, place
+            quoted = len(text) if quoted is None else quoted
             continue
-        elif character.isspace() and not quote:
-            if begun:
-                yield Token(text, plain)
-            text, plain, begun = "", True, False
-            continue
+        if character == "\\" and quote != "'":
+            _, character = next(characters, (place, "\\"))
+            quoted = len(text) if quoted is None else quoted
         text += character
-        begun = True
     if quote:
         raise PipelineMistake(f"{line!r}: the {quote} at character {opened + 1} is never closed")
     if begun:
-        yield Token(text, plain)
+        yield Token(text, quoted)
 
 
 def _nth(number: int) -> str:
