@@ -80,6 +80,11 @@ def split_address(address: str) -> tuple[str, int]:
     return host, number
 
 
+def is_wildcard(host: str) -> bool:
+    """Whether a host is 0.0.0.0 or ::, where one can listen but nobody can dial."""
+    return ip_address(host).is_unspecified
+
+
 def joined_address(host: str, port: int) -> str:
     """Do the inverse of `split_address`; IPv6 hosts get their brackets."""
     return f"tcp://[{host}]:{port}" if ":" in host else f"tcp://{host}:{port}"
@@ -117,7 +122,8 @@ def from_txt(
         version = int(texts[b"v"]) if texts[b"v"].isascii() else -1
     except ValueError:
         raise Malformed("a field is not of its type") from None
-    addresses = tuple(dict.fromkeys(joined_address(host, port or 0) for host in hosts))
+    dialable = (host for host in hosts if not is_wildcard(host))
+    addresses = tuple(dict.fromkeys(joined_address(host, port or 0) for host in dialable))
     return checked(
         Announcement(
             node=texts[b"n"],

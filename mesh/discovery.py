@@ -23,14 +23,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import socket
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from zeroconf import (  # type: ignore[attr-defined]  # the DNS ones are meant for use, unlisted
+    DNSAddress,
     DNSOutgoing,
     DNSPointer,
     DNSQuestion,
+    DNSService,
+    DNSText,
     Error,
     RecordUpdate,
     RecordUpdateListener,
@@ -40,79 +41,102 @@ from zeroconf import (  # type: ignore[attr-defined]  # the DNS ones are meant f
 from zeroconf.asyncio import AsyncZeroconf
 
 from kamesh.announcement import (
+    MOST_ADDRESSES,
     SERVICE,
     Announcement,
     Malformed,
     checked,
-    from_txt,
+    is_wildcard,
     label,
     split_address,
     to_txt,
 )
+from kamesh.hearsay import DiscoveryStatistics, Hearsay
+from kamesh.interfaces import is_ipv4, told_in_vain, why_not
 
 log = logging.getLogger("kamesh.discovery")
 
-MOST_KNOWN = 1024  # nodes remembered, to tell news from repetition; the oldest goes first
 ENOUGH_FOUND = 3  # nodes found, after which gossip does the rest and no startup question is due
 ASK_AGAIN = (1.0, 3.0)  # s between the startup questions, asked only while fewer were found
 ASK_EVERY = 60.0  # s between later questions, times known / 8: 100 nodes ask 8 a minute in all
 MOST_KNOWN_ANSWERS = 64  # listed in a question (RFC 6762, 7.1), some 50 bytes each
 UNICAST_FOR = 1.0  # s the asking port of its own stays open
 STOP_WITHIN = 1.0  # s
-_PTR, _SRV, _TXT, _IN, _QUERY = 12, 33, 16, 1, 0  # RFC 1035 numbers
+_PTR, _IN, _QUERY = 12, 1, 0  # RFC 1035 numbers
 _SUFFIX = "." + SERVICE
 
 Found = Callable[[str, str, bytes], None]
 Gone = Callable[[str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoveryStatistics:
-    """Counts since start; `known` is a gauge. `interfaces` are those in use now."""
-
-    known: int
-    found: int
-    gone: int
-    repeated: int
-    own: int
-    other_mesh: int
-    malformed: int
-    forgotten: int
-    questions: int
-    interfaces: tuple[str, ...]
-
-
 class _Ear(RecordUpdateListener):
-    """Hears every record of one Zeroconf and hands on the instances of ours it touches."""
+    """Hears every record of one Zeroconf and hands on the instances of ours that are news.
 
-    def __init__(self, heard: Callable[[Zeroconf, str], None], gone: Callable[[str], None]) -> None:
+    What one packet says of an instance is read from the packet. The cache, which a flood of
+    strangers empties as fast as it fills, only completes what a packet leaves out.
+    """
+
+    def __init__(self, heard: Callable[[ServiceInfo], None], gone: Callable[[str], None]) -> None:
         super().__init__()
         self._heard = heard
         self._gone = gone
-        self._touched: dict[str, Zeroconf] = {}
+        self._zc: Zeroconf | None = None
+        self._news: dict[str, None] = {}
+        self._texts: dict[str, bytes] = {}
+        self._services: dict[str, tuple[str, int]] = {}
+        self._hosts: dict[str, list[bytes]] = {}
 
     def async_update_records(self, zc: Zeroconf, now: float, records: list[RecordUpdate]) -> None:
-        """Note what is news in one packet (called before the cache holds it)."""
+        """Gather what one packet says (called before the cache holds it)."""
+        self._zc = zc
         for update in records:
             record = update.new
             if isinstance(record, DNSPointer):
-                if record.name.lower() != SERVICE:
-                    continue
-                if record.is_expired(now):
-                    self._touched.pop(record.alias, None)
-                    if record.ttl == 0:  # a goodbye; else merely too old: zeroconf's own cleaning
-                        self._gone(record.alias)
-                elif update.old is None:
-                    self._touched[record.alias] = zc
-            elif update.old is None and record.type in (_SRV, _TXT):
-                self._touched[record.name] = zc
+                if record.name.lower() == SERVICE:
+                    self._pointed(record, is_news=update.old is None, over=record.is_expired(now))
+            elif record.is_expired(now):
+                continue
+            elif isinstance(record, DNSText):
+                self._texts[record.name] = record.text
+                self._note(record.name, update)
+            elif isinstance(record, DNSService):
+                self._services[record.name] = (record.server.lower(), record.port)
+                self._note(record.name, update)
+            elif isinstance(record, DNSAddress):
+                self._hosts.setdefault(record.name.lower(), []).append(record.address)
+
+    def _pointed(self, record: DNSPointer, *, is_news: bool, over: bool) -> None:
+        if not over and is_news:
+            self._news[record.alias] = None
+        elif over and record.ttl == 0:  # a goodbye; else merely too old: zeroconf's own cleaning
+            self._gone(record.alias)
+
+    def _note(self, name: str, update: RecordUpdate) -> None:
+        if update.old is None and name.lower().endswith(_SUFFIX):
+            self._news[name] = None
 
     def async_update_records_complete(self) -> None:
-        """Look at what was touched, now that the cache holds it."""
-        touched, self._touched = self._touched, {}
-        for instance, zc in touched.items():
-            if instance.lower().endswith(_SUFFIX):
-                self._heard(zc, instance)
+        """Look at what was news, now that the cache holds it too."""
+        for instance in self._news:
+            self._heard(self._read(instance))
+        for kept in (self._news, self._texts, self._services, self._hosts):
+            kept.clear()
+
+    def _read(self, instance: str) -> ServiceInfo:
+        if instance in self._texts and instance in self._services:
+            server, port = self._services[instance]
+            if server in self._hosts:
+                return ServiceInfo(
+                    SERVICE,
+                    instance,
+                    port=port,
+                    addresses=self._hosts[server],
+                    properties=self._texts[instance],
+                )
+        info = ServiceInfo(SERVICE, instance)
+        if self._zc is not None:
+            info.load_from_cache(self._zc)  # what is missing then is found out by reading it
+        return info
 
 
 class Discovery:
@@ -140,7 +164,14 @@ class Discovery:
         announce: bool = True,
         warn: Callable[[str], None] = log.warning,
     ) -> None:
-        """Keep what is needed; opens nothing. Raises Malformed if `me` cannot be announced."""
+        """Keep what is needed; opens nothing. Raises Malformed if `me` cannot be announced.
+
+        `interfaces` are IPv4 addresses of this host. An address of `me` on 0.0.0.0 is announced as
+        the addresses of those interfaces.
+        """
+        for interface in interfaces:
+            if not is_ipv4(interface):
+                raise Malformed(f"an interface is given by its IPv4 address, not {interface!r}")
         self._me = checked(me)
         self._found = found
         self._said_gone = gone
@@ -148,45 +179,43 @@ class Discovery:
         self._announce = announce
         self._warn = warn
         self._instance = f"{label(me.node, me.mesh)}{_SUFFIX}"
-        self._known: dict[str, Announcement] = {}
+        self._hearsay = Hearsay(me)
         self._open: AsyncZeroconf | None = None
         self._usable: tuple[str, ...] = ()
         self._warned: set[str] = set()
         self._announcing: Awaitable[object] | None = None
         self._asking: asyncio.Task[None] | None = None
-        self._counts = dict.fromkeys(
-            ("found", "gone", "repeated", "own", "other_mesh", "malformed", "forgotten"), 0
-        )
+        self._running = False
         self._questions = 0
 
     async def start(self) -> None:
         """Announce and listen. Returns within milliseconds, whatever the interfaces are like."""
-        if self._asking is not None:
+        if self._running:
             raise RuntimeError("this discovery is started already")
+        self._running = True
         await self._open_interfaces()
         self._asking = asyncio.create_task(self._ask_in_turn(), name="kamesh discovery")
 
     async def stop(self) -> None:
         """Say goodbye and close; done within a second. May be called twice, or unstarted."""
+        self._running = False
         asking, self._asking = self._asking, None
         if asking is not None:
             asking.cancel()
-            await asyncio.gather(asking, return_exceptions=True)
+            (ended,) = await asyncio.gather(asking, return_exceptions=True)
+            if not isinstance(ended, asyncio.CancelledError):
+                log.error("asking for nodes by zeroconf had failed", exc_info=ended)
         await self._close()
+        self._hearsay.forget()
 
     def statistics(self) -> DiscoveryStatistics:
         """Count what happened since start."""
-        return DiscoveryStatistics(
-            known=len(self._known),
-            questions=self._questions,
-            interfaces=self._usable,
-            **self._counts,
-        )
+        return self._hearsay.statistics(self._questions, self._usable)
 
     # --- opening and closing ---
 
     async def _open_interfaces(self) -> None:
-        usable = tuple(i for i in self._interfaces if self._can_multicast(i))
+        usable = tuple(i for i in self._interfaces if self._can_use(i))
         if self._open is not None and usable == self._usable:
             return
         await self._close()
@@ -199,7 +228,7 @@ class Discovery:
             await self._open.zeroconf.async_wait_for_start(timeout=STOP_WITHIN)
             if self._announce:
                 self._announcing = await self._open.async_register_service(
-                    self._service(), cooperating_responders=True
+                    self._service(usable), cooperating_responders=True
                 )
         except (OSError, Error) as error:
             self._warn_once(f"Finding nodes by zeroconf is off: {error}.")
@@ -207,17 +236,16 @@ class Discovery:
             return
         self._usable = usable
 
-    def _can_multicast(self, interface: str) -> bool:
-        """Try it on a socket of our own first: one bad interface makes zeroconf refuse them all."""
-        try:
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as trial:
-                trial.bind((interface, 0))
-                group = socket.inet_aton("224.0.0.251") + socket.inet_aton(interface)
-                trial.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
-        except OSError as error:
-            self._warn_once(f"Zeroconf does without interface {interface!r}: {error.strerror}.")
-            return False
-        return True
+    def _can_use(self, interface: str) -> bool:
+        """Try it first: one bad interface would make zeroconf refuse them all."""
+        reason = why_not(interface)
+        if reason is None and self._announce:
+            in_vain = told_in_vain([host for host, _ in self._endpoints()], interface)
+            if in_vain is not None:
+                self._warn_once(in_vain)
+        elif reason is not None:
+            self._warn_once(reason)
+        return reason is None
 
     def _warn_once(self, sentence: str) -> None:
         if sentence not in self._warned:
@@ -227,13 +255,19 @@ class Discovery:
     def _listen(self, opened: AsyncZeroconf) -> None:
         opened.zeroconf.async_add_listener(_Ear(self._heard, self._heard_goodbye), None)
 
-    def _service(self) -> ServiceInfo:
-        hosts, ports = zip(*map(split_address, self._me.addresses), strict=True)
+    def _endpoints(self) -> list[tuple[str, int]]:
+        return [split_address(address) for address in self._me.addresses]
+
+    def _service(self, interfaces: Sequence[str]) -> ServiceInfo:
+        endpoints = self._endpoints()
+        hosts: list[str] = []
+        for host, _ in endpoints:
+            hosts += interfaces if is_wildcard(host) else [host]
         return ServiceInfo(
             SERVICE,
             self._instance,
-            port=ports[0],
-            parsed_addresses=list(hosts),
+            port=endpoints[0][1],
+            parsed_addresses=list(dict.fromkeys(hosts))[:MOST_ADDRESSES],
             server=f"{self._instance.removesuffix(_SUFFIX)}.local.",
             properties=to_txt(self._me),
         )
@@ -264,10 +298,10 @@ class Discovery:
         await self._ask_alone()
         for wait in ASK_AGAIN:
             await asyncio.sleep(wait)
-            if len(self._known) < ENOUGH_FOUND:
+            if len(self._hearsay) < ENOUGH_FOUND:
                 self._ask_all()
         while True:
-            crowd = max(1.0, len(self._known) / 8)
+            crowd = max(1.0, len(self._hearsay) / 8)
             await asyncio.sleep(ASK_EVERY * crowd * random.uniform(0.75, 1.25))
             await self._open_interfaces()
             self._ask_all()
@@ -303,41 +337,24 @@ class Discovery:
 
     # --- hearing ---
 
-    def _heard(self, zc: Zeroconf, instance: str) -> None:
-        info = ServiceInfo(SERVICE, instance)
-        if not info.load_from_cache(zc):
-            self._counts["malformed"] += 1  # one of its records is missing: nothing to dial
-            return
-        try:
-            said = from_txt(info.properties, info.parsed_addresses(), info.port)
-        except Malformed as error:
-            self._counts["malformed"] += 1
-            log.debug("ignored announcement %r: %s", instance, error)
-            return
-        if said.mesh != self._me.mesh:
-            self._counts["other_mesh"] += 1
-        elif said.incarnation == self._me.incarnation:
-            self._counts["own"] += 1
-        elif self._known.get(instance.lower()) == said:
-            self._counts["repeated"] += 1
-        else:
-            self._remember(instance.lower(), said)
-
-    def _remember(self, instance: str, said: Announcement) -> None:
-        self._known.pop(instance, None)
-        if len(self._known) >= MOST_KNOWN:
-            del self._known[next(iter(self._known))]
-            self._counts["forgotten"] += 1
-        self._known[instance] = said
-        self._counts["found"] += 1
-        loop = asyncio.get_running_loop()
-        for address in said.addresses:  # by the loop: an error of the caller is shown as its own
-            loop.call_soon(self._found, said.node, address, said.incarnation)
+    def _heard(self, info: ServiceInfo) -> None:
+        said = self._hearsay.heard(
+            info.name, info.properties, info.parsed_addresses(), info.port
+        )
+        if said is not None:
+            for address in said.addresses:
+                self._call(self._found, said.node, address, said.incarnation)
 
     def _heard_goodbye(self, instance: str) -> None:
-        said = self._known.pop(instance.lower(), None)
-        if said is None:
-            return
-        self._counts["gone"] += 1
-        if self._said_gone is not None:
-            asyncio.get_running_loop().call_soon(self._said_gone, said.node)
+        name = self._hearsay.goodbye(instance)
+        if name is not None and self._said_gone is not None:
+            self._call(self._said_gone, name)
+
+    def _call(self, callback: Callable[..., None], *arguments: object) -> None:
+        """Call back by the loop, so that an error there is shown as the caller's own."""
+
+        def unless_stopped() -> None:
+            if self._running:
+                callback(*arguments)
+
+        asyncio.get_running_loop().call_soon(unless_stopped)

@@ -6,7 +6,7 @@ import copy
 from random import Random
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]
 import pytest
 
 from kamesh.membership import Membership, MembershipLimits
