@@ -1,9 +1,9 @@
 """The broadcast: the graph of the demo, one programme through five nodes.
 
-    camera          encoder          relay            archive
-    test card  -->  encode, mux -->  splitter  -+-->  record to a file
-    or a film                                   |     gateway
-                                                +-->  serve over HTTP
+camera          encoder          relay            archive
+test card  -->  encode, mux -->  splitter  -+-->  record to a file
+or a film                                   |     gateway
++-->  serve over HTTP
 """
 
 from __future__ import annotations

@@ -69,7 +69,7 @@ class Spec:
 def build(spec: Spec) -> tuple[Plan, dict[str, Component]]:
     """Build the graph that `spec` names: the plan, and the components that run on its node."""
     if spec.kind == "topology":
-        plan = read_topology(Path(spec.source))
+        plan = read_topology(Path(spec.source), load=False)
         parts = {
             planned.name: load_component(planned, Path(spec.source))
             for planned in plan.on(spec.node)

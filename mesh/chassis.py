@@ -84,6 +84,8 @@ class Chassis(Component):
         """Put in one more part; it starts at once if the chassis runs."""
         component = as_component(part)
         strand = component._strand
+        if strand in self._strand.with_all_above():
+            raise NameTaken(f"{component.path} cannot be a part of itself")
         if strand.parent is not None:
             raise NameTaken(f"{component.path} is a part of {strand.parent.path} already")
         if strand.state is not TaskState.NEW:

@@ -181,6 +181,15 @@ class Strand(Task):
         if runtime is not None:
             runtime.ended(self, error)
 
+    def with_all_above(self) -> list[Strand]:
+        """Give itself and the chassis that hold it, the innermost first."""
+        found: list[Strand] = []
+        here: Strand | None = self
+        while here is not None:
+            found.append(here)
+            here = here.parent
+        return found
+
     def child_ended(self, child: Strand) -> None:
         """Hear that a child has ended: its parent looks at once."""
         self.wake()

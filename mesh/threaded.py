@@ -233,8 +233,10 @@ class ThreadedComponent(Component):
                         self.send(line)             # waits while the receiver is full
 
     Boxes: as any component; `outgoing` is how many messages it may have sent that no inbox has taken
-    yet (default 64: say less where they are large). How it ends: when `main` returns or raises. A stop reaches it at the next
-    thing it asks of kamesh, as `Ended`.
+    yet (default 64: say less where they are large).
+
+    How it ends: when `main` returns or raises. A stop reaches it at the next thing it asks of kamesh, as
+    `Ended`.
     """
 
     outgoing: ClassVar[int] = OUTGOING

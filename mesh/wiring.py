@@ -194,19 +194,22 @@ class Dealer:
         self.ahead = ahead
         self.inbox = Inbox("inbox", self, bound=max(1, places))
         self.outboxes = [Outbox(f"to-{place}", self) for place in range(places)]
+        self._turns = list(self.outboxes)
 
     def arrived(self, inbox: Inbox) -> None:
         """Deal what there is room for; end when the inbox has."""
         if all(f.sink.closed for one in self.outboxes for f in one.feeds):
             inbox.close()
         while inbox.queue:
-            outbox = max(self.outboxes, key=self._room)
+            outbox = max(self._turns, key=self._room)
             if self._room(outbox) <= 0:
                 for one in self.outboxes:
                     for feed in one.feeds:
                         feed.sink.waiting[self] = None
                 return
             outbox.put(inbox.recv())
+            self._turns.remove(outbox)  # among equals, the one that has waited longest is next
+            self._turns.append(outbox)
         if inbox.ended:
             for one in self.outboxes:
                 one.finish(inbox.failure)

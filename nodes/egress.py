@@ -7,8 +7,7 @@ Laws
 1. What the far inbox has no room for waits here, and then makes the writers wait.
 2. All that has gathered when the loop comes round goes together.
 3. What cannot travel fails its sender, with the type, the box and a way out.
-4. When the far component has ended, what is sent from then on is dropped and counted, as it would be
-   here; in a pipeline those before it are told to end.
+4. When the far component has ended, what is sent from then on is dropped and counted, as it would be here.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from kamesh.codec import Unsendable
 from kamesh.errors import ComponentFailed
 from kamesh.inbox import Inbox
 from kamesh.link import Link
-from kamesh.messages import Failure, Shutdown
+from kamesh.messages import Failure
 from kamesh.nodes.peers import Peers
 from kamesh.owner import UNLIMITED
 from kamesh.scheduler import ENDED
@@ -42,14 +41,13 @@ class Egress:
 
     def __init__(
         self, peers: Peers, peer: str, source: str, sink: str, *, policy: str = "block",
-        pipe: bool = False, counts: bool = True, over: Callable[[Egress], None] | None = None,
+        counts: bool = True, over: Callable[[Egress], None] | None = None,
         trouble: Callable[[str], None] = log.error,
     ) -> None:
         """Open a linkage from the box `source` of this node to the box `sink` of `peer`."""
         self.peer, self.source, self.sink = peer, source, sink
         self.policy = policy
         self.path = f"to {peer}/{sink}"
-        self.pipe = pipe
         self.counts = counts  # whether the node waits for it before it ends
         self.inbox = Inbox("egress", self, bound=UNOPENED)
         self.sent = 0
@@ -166,15 +164,6 @@ class Egress:
         """Give up: nobody is there to send to."""
         log.error("%s -> %s/%s was refused: %s", self.source, self.peer, self.sink, reason)
         self.close("refused")
-
-    def reset_by_peer(self, reason: str) -> None:
-        """Hear that the far component has ended; in a pipeline those before it end as well."""
-        if self.pipe:
-            for feed in self.inbox.feeds:
-                owner = feed.source.owner
-                if isinstance(owner, Strand) and "control" in owner.inboxes:
-                    owner.inboxes["control"].deliver(Shutdown(reason))
-        self.close(reason)
 
     def acknowledged(self) -> None:
         """Be over: all has been consumed."""

@@ -72,6 +72,12 @@ class Hosting:
             if control is not None and not fed:
                 control.deliver(ProducerFinished(self.node, at_end=True))
 
+    def tell(self, name: str, message: object) -> None:
+        """Put `message` into the control of one component."""
+        component = self.components.get(name)
+        if component is not None and not component.control.closed:
+            component.control.deliver(message)
+
     def stop(self) -> None:
         """End all that still runs."""
         for strand in list(self._live):

@@ -31,10 +31,12 @@ from kamesh.link import (
     Undelivered,
 )
 from kamesh.linking import sever
+from kamesh.messages import Shutdown
 from kamesh.nodes.egress import Egress
 from kamesh.nodes.hosting import Hosting
 from kamesh.nodes.ingress import Ingress
 from kamesh.nodes.peers import Peers
+from kamesh.nodes.pipes import Pipes
 from kamesh.owner import Policy
 from kamesh.wiring import Dealer, link
 
@@ -45,6 +47,7 @@ __all__ = ["Joints"]
 
 log = logging.getLogger("kamesh.links")
 
+FAN_OUT = "all"  # what the plan says is declared, so a second destination is no mistake here
 ASK_AGAIN = 0.25  # seconds until a linkage that was refused is offered once more
 TIMES = 40
 
@@ -65,7 +68,9 @@ class Joints:
         self.egresses: dict[tuple[str, int], Egress] = {}
         self.ingresses: list[Ingress] = []
         self._by_number: dict[tuple[str, int], Ingress] = {}
+        self.watchers: set[str] = set()  # peers that only look on: their coming and going is no news
         self._refusals: dict[tuple[str, int], int] = {}
+        self._pipes = Pipes(plan, node)
 
     @property
     def drained(self) -> bool:
@@ -103,48 +108,40 @@ class Joints:
 
     def prepare(self) -> None:
         """Make all linkages of the plan that touch this node."""
-        nodes = {name: part.node for name, part in self._plan.components.items()}
-        for planned in self._plan.linkages:
-            if nodes[planned.source[0]] == self.node:
-                self._leave(planned, nodes)
-            else:
-                for sink in planned.sinks:
-                    if nodes[sink[0]] == self.node:
-                        box = _dotted(sink)
-                        self.ingresses.append(
-                            Ingress(self._peers, nodes[planned.source[0]], _dotted(planned.source),
-                                    box, self._hosting.inbox(box))
-                        )
-
-    def _leave(self, planned: PlannedLinkage, nodes: dict[str, str]) -> None:
-        outbox = self._hosting.outbox(_dotted(planned.source))
         if self._hosting.top is not None:
             return  # the chassis has made its own
+        for planned in self._plan.starting(self.node):
+            self._leave(planned)
+        for source, sink in self._plan.arriving(self.node):
+            peer, box = self._plan.node_of(source[0]), _dotted(sink)
+            inbox = self._hosting.inbox(box)
+            self.ingresses.append(Ingress(self._peers, peer, _dotted(source), box, inbox))
+
+    def _leave(self, planned: PlannedLinkage) -> None:
+        outbox = self._hosting.outbox(_dotted(planned.source))
         dealer: Dealer | None = None
         if planned.fanout == "demand":
             dealer = Dealer(f"deal:{_dotted(planned.source)}", len(planned.sinks), planned.ahead)
-            link(outbox, dealer.inbox, policy=Policy(planned.policy))
+            link(outbox, dealer.inbox, policy=Policy(planned.policy), fanout=FAN_OUT)
         for place, sink in enumerate(planned.sinks):
-            inbox = self._sink(planned, sink, nodes[sink[0]])
+            inbox = self._sink(planned, sink)
             if dealer is not None:
                 link(dealer.outboxes[place], inbox)
             else:
-                several = "all" if len(planned.sinks) > 1 else None
-                link(outbox, inbox, policy=Policy(planned.policy), fanout=several)
+                link(outbox, inbox, policy=Policy(planned.policy), fanout=FAN_OUT)
 
-    def _sink(self, planned: PlannedLinkage, sink: tuple[str, str], node: str) -> Inbox:
+    def _sink(self, planned: PlannedLinkage, sink: tuple[str, str]) -> Inbox:
+        node = self._plan.node_of(sink[0])
         if node == self.node:
             return self._hosting.inbox(_dotted(sink))
         policy = f"demand:{planned.ahead}" if planned.fanout == "demand" else planned.policy
-        pipe = getattr(planned, "pipe", False)
-        return self._egress(node, _dotted(planned.source), _dotted(sink), policy, pipe=pipe).inbox
+        return self._egress(node, _dotted(planned.source), _dotted(sink), policy).inbox
 
     def _egress(
-        self, node: str, source: str, sink: str, policy: str, *, pipe: bool = False,
-        counts: bool = True,
+        self, node: str, source: str, sink: str, policy: str, *, counts: bool = True
     ) -> Egress:
         egress = Egress(
-            self._peers, node, source, sink, policy=policy, pipe=pipe, counts=counts,
+            self._peers, node, source, sink, policy=policy, counts=counts,
             over=self._egress_over, trouble=lambda why: self.trouble(why),
         )
         self.egresses[node, egress.number] = egress
@@ -155,6 +152,11 @@ class Joints:
         if not egress.counts:
             sever(egress.inbox)
         self.over()
+
+    def component_ended(self, name: str) -> None:
+        """Have those stop whom a Pipeline would stop, now that a component has ended, here or elsewhere."""
+        for source in self._pipes.ended(name):
+            self._hosting.tell(source, Shutdown(f"{name} has ended"))
 
     # -- making and undoing while all runs
 
@@ -191,7 +193,7 @@ class Joints:
                 if (ingress := self._by_number.pop((peer, number), None)) is not None:
                     ingress.lost(reason)
             case Suspect() | Recovered() | Dead() | Bye():
-                log.info("link to %s: %s", peer, event)
+                log.log(self._level(peer, logging.INFO), "link to %s: %s", peer, event)
             case _:
                 self._about_egress(peer, event)
 
@@ -202,7 +204,8 @@ class Joints:
             case Undelivered(count=count, reason=reason, kept=kept):
                 where = f"{egress.source} -> {peer}/{egress.sink}" if egress else f"to {peer}"
                 after = "they are sent if it comes back" if kept else "they are lost"
-                log.error("%s: %d messages undelivered (%s); %s", where, count, reason, after)
+                level = self._level(peer, logging.ERROR)
+                log.log(level, "%s: %d messages undelivered (%s); %s", where, count, reason, after)
             case _ if egress is None:
                 return
             case Opened():
@@ -213,9 +216,13 @@ class Joints:
             case FinishAcknowledged():
                 egress.acknowledged()
             case Reset(reason=reason):
-                egress.reset_by_peer(reason)
+                egress.close(reason)
+                self.component_ended(egress.sink.rpartition(".")[0])
             case LinkageRefused(reason=reason):
                 self._refused(peer, egress, reason)
+
+    def _level(self, peer: str, level: int) -> int:
+        return logging.DEBUG if peer in self.watchers else level
 
     def _offered(self, peer: str, event: Offered) -> None:
         for ingress in self.ingresses:

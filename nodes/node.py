@@ -210,7 +210,11 @@ class Node:
 
     def _component_ended(self, name: str, failure: Failure | None) -> None:
         if failure is not None:
-            self.fail(str(failure))
+            if self._plan.on_failure(name) == "continue":
+                log.error("%s; the others go on", failure)
+            else:
+                self.fail(str(failure))
+        self.joints.component_ended(name)
         self._wake.set()
 
     # -- what discovery and the links say
@@ -226,6 +230,8 @@ class Node:
 
     def namesake(self, incarnation: bytes, capabilities: Mapping[str, object]) -> None:
         """Find out which of two runs of one name keeps it."""
+        if incarnation == self._me.incarnation:
+            return  # it has dialed itself
         since = capabilities.get("since")
         self.membership.meets_namesake(
             incarnation, since if isinstance(since, int) else 0, self.peers.now()
@@ -239,6 +245,7 @@ class Node:
             timer.cancel()
         if event.capabilities.get("kind") == "observer":
             self._observers.add(name)
+            self.joints.watchers.add(name)
             return
         if event.restarted:
             log.warning("node %s is back, as a new run", name)

@@ -59,7 +59,7 @@ class PeerListener(Protocol):
         """Say why a peer that has just greeted is not taken, or None."""
 
     def namesake(self, incarnation: bytes, capabilities: Mapping[str, object]) -> None:
-        """Hear that another run has the name of this one."""
+        """Hear from a run that has the name of this one; it may be this one."""
 
     def peer_up(self, name: str, event: Established, address: str | None) -> None:
         """Hear that a link is established; `address` if this side dialed it."""
@@ -238,8 +238,7 @@ class Peers:
         if hello is None or disagreement(hello, mesh=self.me.mesh, node=self.me.name, peer=None):
             me = self.me
             if hello is not None and (hello.node, hello.mesh) == (me.name, me.mesh):
-                if hello.incarnation != me.incarnation:
-                    self._listener.namesake(hello.incarnation, hello.capabilities)
+                self._listener.namesake(hello.incarnation, hello.capabilities)
             wire.scratch.received(frames, now)  # it knows what to answer
             self._settle_scratch(wire)
             return

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from kamesh.backplane import Backplane, PublishTo, SubscribeTo
 from kamesh.chassis import Chassis
 from kamesh.component import Component
 from kamesh.linking import did_you_mean
@@ -61,6 +62,8 @@ def plan_of(
     is placed by nobody goes to the node `default`; with `default=None` that is refused. `split`
     puts every component on a node of its own, named after it, whatever the placement says.
 
+    Who publishes to a backplane or subscribes to one runs on the node of that backplane.
+
     Raises PlanRefused with a sentence for each mistake.
 
     Example: `plan, components = plan_of(Pipeline(Reader(), Upper(), Echoer()), split=True)` has
@@ -71,6 +74,8 @@ def plan_of(
     linkages = flat_linkages(component, parts, mistakes)
     wanted = dict(placement or {})
     nodes = _one_each(parts) if split else _placed(component, parts, wanted, default, mistakes)
+    _join_backplanes(parts, nodes)
+    tolerated = set(_tolerated(component, ""))
     if mistakes:
         raise PlanRefused(mistakes)
     planned = {
@@ -79,6 +84,7 @@ def plan_of(
             nodes[each],
             inboxes=tuple(part._strand.inboxes),
             outboxes=tuple(part._strand.outboxes),
+            on_failure="continue" if each in tolerated else "stop",
         )
         for each, part in parts.items()
     }
@@ -91,6 +97,26 @@ def plan_of(
         source,
     )
     return plan, parts
+
+
+def _join_backplanes(parts: Mapping[str, Component], nodes: dict[str, str]) -> None:
+    """Have those who publish and subscribe run where their backplane does: it is found within a node."""
+    homes = {part.topic: nodes[each] for each, part in parts.items() if isinstance(part, Backplane)}
+    for each, part in parts.items():
+        if isinstance(part, PublishTo | SubscribeTo) and part.topic in homes:
+            nodes[each] = homes[part.topic]
+
+
+def _tolerated(chassis: Component, path: str, by_all: bool = False) -> Iterator[str]:
+    """Give the leaves whose failure a chassis that holds them declares to be no reason to stop."""
+    if not (isinstance(chassis, Chassis) and dissolves(chassis)):
+        return
+    for name, part in chassis.parts.items():
+        forgiven = by_all or chassis.on_failure == "continue"
+        if dissolves(part):
+            yield from _tolerated(part, f"{path}{name}/", forgiven)
+        elif forgiven:
+            yield f"{path}{name}"
 
 
 def node_name(component: str) -> str:

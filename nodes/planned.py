@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Literal, TypeAlias, cast
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
 
 from kamesh.errors import KameshError
 
@@ -56,7 +56,7 @@ class PlannedComponent:
 
     `use` is "module:Class" where it comes from a topology, with the `arguments` for its constructor
     and its `bounds` (messages per inbox, None for no limit); it is empty where a program made the
-    component itself.
+    component itself. `on_failure` is "continue" where a chassis that held it says so.
     """
 
     name: str
@@ -66,6 +66,7 @@ class PlannedComponent:
     inboxes: tuple[str, ...] = ()
     outboxes: tuple[str, ...] = ()
     bounds: Mapping[str, int | None] = field(default_factory=dict)
+    on_failure: str = "stop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,11 @@ class Plan:
         """Give the name of the node on which a component runs."""
         return self.components[component].node
 
+    def on_failure(self, component: str) -> str:
+        """Say what the failure of a component does: "stop" ends the run, "continue" does not."""
+        planned = self.components.get(component)
+        return "stop" if planned is None else planned.on_failure
+
     def label(self, place: Place) -> str:
         """Write a box as people do: `studio/CAMERA.outbox`."""
         return f"{self.node_of(place[0])}/{place[0]}.{place[1]}"
@@ -124,21 +130,6 @@ class Plan:
     def starting(self, node: str) -> tuple[PlannedLinkage, ...]:
         """Give the linkages that start on `node`, whole, wherever their sinks are."""
         return tuple(one for one in self.linkages if self.node_of(one.source[0]) == node)
-
-    def local_linkages(self, node: str) -> tuple[PlannedLinkage, ...]:
-        """Give the linkages that start and end on `node`; of those that also leave it, the rest.
-
-        A linkage whose sinks are shared out by demand between nodes needs one dealer for all of
-        them: `starting` gives it whole.
-        """
-        here = []
-        for one in self.starting(node):
-            sinks = tuple(sink for sink in one.sinks if self.node_of(sink[0]) == node)
-            if sinks:
-                here.append(
-                    PlannedLinkage(one.source, sinks, one.fanout, one.policy, one.ahead, one.pipe)
-                )
-        return tuple(here)
 
     def leaving(self, node: str) -> tuple[tuple[Place, Place], ...]:
         """Give (source, sink) of all that is sent from `node` to another."""
@@ -159,54 +150,6 @@ class Plan:
     def _pairs(self) -> Iterable[tuple[Place, Place]]:
         return ((one.source, sink) for one in self.linkages for sink in one.sinks)
 
-    def to_plain(self) -> dict[str, object]:
-        """Give it as dicts, lists, strings and numbers, for the way to another process.
-
-        `arguments` go as they are: what a topology file can hold travels as MessagePack, and as
-        JSON too unless it holds a date.
-        """
-        return {
-            "name": self.name,
-            "source": self.source,
-            "nodes": [asdict(one) for one in self.nodes.values()],
-            "components": [_plain_component(one) for one in self.components.values()],
-            "linkages": [_plain_linkage(one) for one in self.linkages],
-        }
-
-    @classmethod
-    def from_plain(cls, plain: object) -> Plan:
-        """Make the plan that `to_plain` was called on; PlanRefused if it is not one."""
-        try:
-            table = cast("Mapping[str, Any]", plain)
-            nodes = [PlannedNode(**one) for one in table["nodes"]]
-            components = [_component(one) for one in table["components"]]
-            linkages = tuple(_linkage(one) for one in table["linkages"])
-            plan = cls(
-                str(table["name"]),
-                {one.name: one for one in nodes},
-                {one.name: one for one in components},
-                linkages,
-                str(table["source"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise PlanRefused([f"this is not a plan: {type(error).__name__}: {error}"]) from error
-        plan._check()
-        return plan
-
-    def _check(self) -> None:
-        """Refuse a plan whose parts do not fit each other."""
-        mistakes = [
-            f"{one.name} is placed on {one.node!r}, which is not a node of this plan"
-            for one in self.components.values()
-            if one.node not in self.nodes
-        ]
-        for one in self.linkages:
-            for component, _ in (one.source, *one.sinks):
-                if component not in self.components:
-                    mistakes.append(f"a linkage names {component!r}, which is not in this plan")
-        if mistakes:
-            raise PlanRefused(mistakes)
-
 
 def wrong_with_name(name: object) -> str | None:
     """Say what is wrong with the name of a node or a component, or None if nothing is.
@@ -220,46 +163,3 @@ def wrong_with_name(name: object) -> str | None:
     if len(name.encode()) > LONGEST_NAME:
         return f"a name has at most {LONGEST_NAME} bytes"
     return None
-
-
-def _plain_component(one: PlannedComponent) -> dict[str, object]:
-    return {
-        "name": one.name,
-        "node": one.node,
-        "use": one.use,
-        "arguments": dict(one.arguments),
-        "inboxes": list(one.inboxes),
-        "outboxes": list(one.outboxes),
-        "bounds": dict(one.bounds),
-    }
-
-
-def _component(plain: Mapping[str, Any]) -> PlannedComponent:
-    return PlannedComponent(
-        **{
-            **plain,
-            "inboxes": tuple(plain["inboxes"]),
-            "outboxes": tuple(plain["outboxes"]),
-            "arguments": dict(plain["arguments"]),
-            "bounds": dict(plain["bounds"]),
-        }
-    )
-
-
-def _plain_linkage(one: PlannedLinkage) -> dict[str, object]:
-    return {**asdict(one), "source": list(one.source), "sinks": [list(sink) for sink in one.sinks]}
-
-
-def _linkage(plain: Mapping[str, Any]) -> PlannedLinkage:
-    return PlannedLinkage(
-        **{
-            **plain,
-            "source": _place(plain["source"]),
-            "sinks": tuple(_place(sink) for sink in plain["sinks"]),
-        }
-    )
-
-
-def _place(plain: Iterable[Any]) -> Place:
-    component, box = plain
-    return str(component), str(box)

@@ -4,11 +4,22 @@ import asyncio
 import random
 
 import pytest
-from kamesh import ByDemand, Component, Graphline, Par, Pipeline, Shutdown
+from meshes import Mesh, in_virtual_time
+
+from kamesh import (
+    Backplane,
+    ByDemand,
+    Component,
+    Graphline,
+    Par,
+    Pipeline,
+    PublishTo,
+    Shutdown,
+    SubscribeTo,
+)
 from kamesh.nodes.node import NodeFailed
 from kamesh.testing import Collector, Feeder
 from kamesh.transport.memory import Network
-from meshes import Mesh, in_virtual_time
 
 
 class Ticking(Component):
@@ -75,9 +86,7 @@ def test_back_pressure_crosses_the_link(kind):
         before = fast.sent
         await asyncio.sleep(20)
         assert fast.sent == before, "the producer goes on although nobody takes anything"
-        for node in mesh.nodes.values():
-            asyncio.ensure_future(node.stop(1.0))
-        await running
+        await asyncio.gather(running, *(node.stop(1.0) for node in mesh.nodes.values()))
         return before
 
     assert in_virtual_time(test) < 4 + 16 + 64 + 16
@@ -328,9 +337,7 @@ def test_a_node_told_to_stop_drains_what_it_has():
         mesh = Mesh(network, top)
         running = asyncio.ensure_future(mesh.run())
         await asyncio.sleep(2)
-        for node in mesh.nodes.values():
-            asyncio.ensure_future(node.stop(5.0))
-        await running
+        await asyncio.gather(running, *(node.stop(5.0) for node in mesh.nodes.values()))
         return ticking._strand.outboxes["outbox"].sent
 
     sent = in_virtual_time(test)
@@ -368,3 +375,77 @@ def test_a_message_on_control_crosses_nodes():
     in_virtual_time(test)
     assert ticking.state == "ended"
     assert ticking._strand.stop_note == Shutdown("enough")
+
+
+def test_a_pipe_between_two_components_of_one_node_ends_upstream_too():
+    """Three parts of a pipeline on two nodes: when the last ends, both before it are told."""
+
+    class FirstThree(Component):
+        def main(self):
+            count = 0
+            while count < 3:
+                for _ in self.inbox:
+                    count += 1
+                yield self.pause()
+
+    ticking = Ticking()
+    top = Pipeline(ticking, lambda n: n, FirstThree())
+
+    async def test(network: Network) -> None:
+        placement = {"Ticking": "one", "<lambda>": "one", "FirstThree": "two"}
+        await Mesh(network, top, split=False, placement=placement).run(limit=60)
+
+    in_virtual_time(test)
+    assert ticking.state == "ended"
+
+
+def test_one_outbox_copied_under_two_policies():
+    """Each copy keeps its policy: what blocks gets all, what keeps the latest may drop."""
+    whole, latest = Collector(), Collector()
+
+    top = Graphline(A=Feeder(range(3000)), B=whole, C=latest, linkages={})
+    top.link(("A", "outbox"), [("B", "inbox")])
+    top.link(("A", "outbox"), [("C", "inbox")], "latest")
+
+    async def test(network: Network) -> None:
+        await Mesh(network, top).run()
+
+    in_virtual_time(test)
+    assert whole.messages == list(range(3000))
+    assert latest.messages[-1] == 2999
+
+
+def test_a_failure_that_the_chassis_tolerates_ends_nothing_else():
+    """`on_failure="continue"` holds over nodes: the others go on, and the run ends well."""
+
+    class Bad(Component):
+        def main(self):
+            yield
+            raise ValueError("as expected")
+
+    sink = Collector()
+    top = Graphline(A=Feeder(range(10)), B=Bad(), C=sink, on_failure="continue",
+                    linkages={("A", "outbox"): ("C", "inbox")})
+
+    async def test(network: Network) -> None:
+        await Mesh(network, top).run()
+
+    in_virtual_time(test)
+    assert sink.messages == list(range(10))
+
+
+def test_publishers_and_subscribers_run_where_their_backplane_does():
+    """Split over nodes, a backplane is still found, and everything that is published arrives."""
+    sink = Collector()
+    top = Graphline(
+        NEWS=Backplane("NEWS", until_finished=True),
+        P=Pipeline(Ticking(20), PublishTo("NEWS")), S=Pipeline(SubscribeTo("NEWS"), sink),
+    )
+
+    async def test(network: Network) -> None:
+        mesh = Mesh(network, top)
+        assert mesh.plan.node_of("P/PublishTo") == mesh.plan.node_of("NEWS")
+        await mesh.run(limit=60)
+
+    in_virtual_time(test)
+    assert sink.messages == list(range(20))
