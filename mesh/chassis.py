@@ -98,7 +98,7 @@ class Chassis(Component):
         component.name = name
         strand.parent = self._strand
         self._strand.children += (strand,)
-        _set_paths(strand)
+        strand.set_path(f"{self.path}/{name}")
         if self._strand.runtime is not None and self._strand.state is not TaskState.ENDED:
             strand.start(self._strand.runtime)
         return component
@@ -309,10 +309,3 @@ def _unused(name: str, taken: Mapping[str, object]) -> str:
         number += 1
         wanted = f"{name}-{number}"
     return wanted
-
-
-def _set_paths(strand: Strand) -> None:
-    assert strand.parent is not None
-    strand.path = f"{strand.parent.path}/{strand.name}"
-    for child in strand.children:
-        _set_paths(child)

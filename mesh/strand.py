@@ -190,6 +190,12 @@ class Strand(Task):
             here = here.parent
         return found
 
+    def set_path(self, path: str) -> None:
+        """Take `path` as its name behind those of the chassis that hold it, and pass it on."""
+        self.path = path
+        for child in self.children:
+            child.set_path(f"{path}/{child.name}")
+
     def child_ended(self, child: Strand) -> None:
         """Hear that a child has ended: its parent looks at once."""
         self.wake()

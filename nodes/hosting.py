@@ -49,7 +49,7 @@ class Hosting:
         for name, component in whole.items():
             strand = component._strand
             if self.top is None:
-                strand.path = name
+                strand.set_path(name)
             self._live.add(strand)
             strand.on_end = self._on_end(name, ended)
         for component in whole.values():
