@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from kamesh.announcement import (
+    SERVICE,
     Announcement,
     Malformed,
     checked,
     from_txt,
+    instance_label,
     joined_address,
     label,
     split_address,
@@ -27,8 +29,16 @@ def test_any_node_name_makes_a_valid_unique_label(name: str) -> None:
     assert made.isascii()
     assert "." not in made
     assert not made.startswith("-")
+    assert instance_label(f"{made}.{SERVICE}") == made
     others = {label(other, "mesh") for other in ODD_NAMES} | {label(name, "another")}
     assert len(others) == len(ODD_NAMES) + 1
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a.b", "a\x01b", "x" * 64, "é", "\ud800"])
+def test_an_instance_name_that_is_none_of_ours_is_told_apart(name: str) -> None:
+    """Before zeroconf, which raises for some of them, is asked about it."""
+    assert instance_label(f"{name}.{SERVICE}") is None
+    assert instance_label("a._http._tcp.local.") is None
 
 
 @pytest.mark.parametrize("name", ["studio", "Übergröße.日本", "é" * 100])

@@ -20,10 +20,10 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 import pytest
+from same import same
 
 from kamesh.codec import LARGE, Encoded, TooMuch, decode, encode, register
 from kamesh.codec.survey import survey
-from kamesh.codec.testing import same
 from kamesh.codec.wire import GUARDED, MAX_VALUES
 from kamesh.messages import Failure, ProducerFinished, Shutdown
 

@@ -8,9 +8,9 @@ import sys
 from typing import Any
 
 import pytest
+from same import same
 
 from kamesh.codec import LARGE, Undecodable, Unsendable, decode, encode
-from kamesh.codec.testing import same
 
 np = pytest.importorskip("numpy")
 

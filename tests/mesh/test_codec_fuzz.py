@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from same import same
 
 from kamesh.codec import Encoded, Undecodable, decode, encode, register
-from kamesh.codec.testing import same
 
 
 @register

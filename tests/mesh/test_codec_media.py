@@ -12,9 +12,9 @@ from typing import Any
 
 import msgpack
 import pytest
+from same import same
 
 from kamesh.codec import LARGE, Undecodable, Unsendable, decode, encode
-from kamesh.codec.testing import same
 from kamesh.codec.wire import Code
 
 av = pytest.importorskip("av")

@@ -15,10 +15,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from same import same
 
 import kamesh
 from kamesh.codec import decode, encode, register
-from kamesh.codec.testing import same
 from kamesh.codec.wire import Code, Mode
 
 

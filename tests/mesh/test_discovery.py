@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from zeroconf import ServiceInfo
+from zeroconf import DNSOutgoing, DNSPointer, DNSText, ServiceInfo  # type: ignore[attr-defined]
 from zeroconf.asyncio import AsyncZeroconf
 
 from kamesh.announcement import SERVICE, Announcement, Malformed, label, to_txt
@@ -204,6 +204,31 @@ def test_spoofed_announcements_are_counted_and_harm_nothing(mesh: str) -> None:
     asyncio.run(between(one, then=spoof))
     assert ("fake", "tcp://192.0.2.1:22", b"f" * 16) in one.found
     assert ("a", "tcp://127.0.0.1:9", b"o" * 16) in one.found
+
+
+def test_hostile_names_and_texts_are_counted_and_harm_nothing(mesh: str) -> None:
+    """Instance names that zeroconf itself refuses, and TXT records of garbage."""
+    one, two = Ears("a", mesh), Ears("b", mesh)
+    hostile = ["bad\x01name", "x" * 63, "tab\tname", "\u202ename", "é" * 30]
+
+    async def attack() -> None:
+        other = AsyncZeroconf(interfaces=["127.0.0.1"])
+        await other.zeroconf.async_wait_for_start()
+        for name in hostile:
+            out = DNSOutgoing(0x8400)
+            full = f"{name}.{SERVICE}"
+            out.add_answer_at_time(DNSPointer(SERVICE, 12, 1, 4500, full), 0)
+            out.add_answer_at_time(DNSText(full, 16, 0x8001, 4500, bytes(range(200))), 0)
+            other.zeroconf.async_send(out)
+        await until(lambda: one.discovery.statistics().malformed >= len(hostile))
+        await between(two, then=still)
+        await other.async_close()
+
+    async def still() -> None:
+        await until(lambda: "b" in one.names)
+
+    asyncio.run(between(one, then=attack))
+    assert one.names == {"b"}
 
 
 def test_a_flood_keeps_no_real_node_out(mesh: str) -> None:

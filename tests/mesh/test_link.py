@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from link_pair import ConnectionPair, PlainCodec
 
 from kamesh.link import Link, LinkLimits, LinkState, LocalProtocolError, TooLarge, events
 from kamesh.link.framing import unpack
 from kamesh.link.records import Data
-from kamesh.link.testing import ConnectionPair, PlainCodec
 
 SPLIT = pytest.mark.parametrize("split", [False, True], ids=["whole", "record by record"])
 

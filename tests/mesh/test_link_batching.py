@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from link_pair import PlainCodec
 
 import kamesh.codec
 from kamesh.codec import TooMuch, Unsendable
 from kamesh.link import LinkLimits, TooLarge
 from kamesh.link.batching import Batcher
-from kamesh.link.testing import PlainCodec
 
 LIMITS = LinkLimits()
 WINDOW = LIMITS.window_bytes

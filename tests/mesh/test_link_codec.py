@@ -8,14 +8,14 @@ from decimal import Decimal
 from random import Random
 
 import pytest
+from link_pair import ConnectionPair
+from same import same
 
 import kamesh.codec
 from kamesh.codec import Unsendable, register
-from kamesh.codec.testing import same
 from kamesh.link import Link, events
 from kamesh.link.framing import pack, unpack
 from kamesh.link.records import Data
-from kamesh.link.testing import ConnectionPair
 
 
 @register

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from link_pair import ConnectionPair
 
 from kamesh.link import LocalProtocolError, events
-from kamesh.link.testing import ConnectionPair
 
 SPLIT = pytest.mark.parametrize("split", [False, True], ids=["whole", "record by record"])
 

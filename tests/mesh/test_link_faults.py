@@ -7,12 +7,12 @@ from collections.abc import Callable
 from random import Random
 
 import pytest
+from link_pair import ConnectionPair, PlainCodec
 
 from kamesh.link import LinkState, events
 from kamesh.link import records as wire
 from kamesh.link.fields import LARGEST
 from kamesh.link.framing import pack, unpack
-from kamesh.link.testing import ConnectionPair, PlainCodec
 
 ID = bytes(16)
 ONE = b"\x91\x01"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
+from link_pair import ConnectionPair, PlainCodec
 
 from kamesh.link import (
     Link,
@@ -16,7 +17,6 @@ from kamesh.link import (
 )
 from kamesh.link.framing import pack, unpack
 from kamesh.link.records import Bye, Data, Hello, Ping, Refuse, Welcome
-from kamesh.link.testing import ConnectionPair, PlainCodec
 
 ID = bytes(16)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from random import Random
 
 import pytest
+from link_pair import ConnectionPair, PlainCodec
 
 from kamesh.link import LinkLimits
 from kamesh.link.framing import unpack
 from kamesh.link.pacing import Pacing
 from kamesh.link.records import Data, Ping, Pong
-from kamesh.link.testing import ConnectionPair, PlainCodec
 
 LIMITS = LinkLimits(pace_bytes=100_000, pace_seconds=0.5)
 

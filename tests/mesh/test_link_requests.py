@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from link_pair import ConnectionPair
 
 from kamesh.link import LinkLimits, LocalProtocolError, events
 from kamesh.link.framing import pack
 from kamesh.link.records import Reply, Request
-from kamesh.link.testing import ConnectionPair
 
 
 def test_a_request_is_answered() -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from link_pair import ConnectionPair
 
 from kamesh.link import LinkLimits, events
 from kamesh.link.framing import unpack
 from kamesh.link.records import Data, Open
-from kamesh.link.testing import ConnectionPair
 
 SPLIT = pytest.mark.parametrize("split", [False, True], ids=["whole", "record by record"])
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from link_pair import ConnectionPair
 
 from kamesh.link import LinkLimits, LocalProtocolError, events
 from kamesh.link.framing import unpack
 from kamesh.link.records import Ack
-from kamesh.link.testing import ConnectionPair
 
 
 def opened(pair: ConnectionPair) -> int:

@@ -1,6 +1,6 @@
 """Links in a hostile world: seeded delays, cuts, crashes and slow consumers, checked at each step.
 
-The laws are those of `kamesh.link.witness`, held at every step; and once the world is healed, all
+The laws are those of `witness`, held at every step; and once the world is healed, all
 that living senders sent has been consumed, every end acknowledged, and neither side remembers
 anything. A failure prints its seed.
 
@@ -15,11 +15,11 @@ from collections import deque
 from random import Random
 
 import pytest
+from link_pair import PlainCodec
+from witness import Inbox, Stream, require
 
 from kamesh.link import Link, LinkLimits, events
 from kamesh.link.fields import Buffer
-from kamesh.link.testing import PlainCodec
-from kamesh.link.witness import Inbox, Stream, require
 
 STEPS = 500
 LARGE = 700  # bytes from which a message is one large buffer

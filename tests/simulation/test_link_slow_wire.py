@@ -6,10 +6,10 @@ from collections import deque
 from random import Random
 
 import pytest
+from link_pair import PlainCodec
 
 from kamesh.link import Link, LinkLimits, events
 from kamesh.link.fields import Buffer
-from kamesh.link.testing import PlainCodec
 
 MBIT = 1_000_000 / 8  # bytes a second
 
