@@ -21,6 +21,7 @@ from kamesh.wiring import Linkage, link, unlink
 
 __all__ = ["Ingress"]
 
+ENDED = "has ended"  # how the reason ends when a component takes no more because it has
 WINDOW = 4096  # messages that may be on their way at most
 
 
@@ -44,6 +45,7 @@ class Ingress:
         self._waiting: deque[tuple[int, object]] = deque()  # came, and the inbox has no room yet
         self._placed: deque[tuple[int, int]] = deque()  # (the inbox's count when it was put, number)
         self._ending: tuple[Failure | None] | None = None
+        self._told = False  # that the component here has ended
         self.linkage: Linkage = link(self.outbox, inbox)
         inbox.hearers += (self._consumed,)
 
@@ -85,7 +87,7 @@ class Ingress:
         self.number = number
         self.state = "open"
         if self._inbox.closed:
-            self._peers.link_to(self.peer).refuse(number, f"{self._inbox.label} has ended", self._peers.now())
+            self._peers.link_to(self.peer).refuse(number, f"{self._inbox.label} {ENDED}", self._peers.now())
             return
         bound = self._inbox.bound
         size = window or (None if bound is None else max(1, min(WINDOW, 4 * bound)))
@@ -156,11 +158,12 @@ class Ingress:
         self.state = "awaited"
 
     def _stop(self) -> None:
-        """Tell the far side that the component here has ended."""
-        if self.state == "open":
+        """Tell the far side that the component here has ended; also when its stream had ended before."""
+        if self.number and not self._told:
+            self._told = True
             self.state = "over"
             link_ = self._peers.link_to(self.peer)
-            link_.stop_receiving(self.number, f"{self._inbox.label} has ended", self._peers.now())
+            link_.stop_receiving(self.number, f"{self._inbox.label} {ENDED}", self._peers.now())
             self._peers.touch(link_)
 
     def remove(self) -> None:

@@ -8,7 +8,7 @@ Laws
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from kamesh.errors import KameshError
@@ -34,7 +34,7 @@ from kamesh.linking import sever
 from kamesh.messages import Shutdown
 from kamesh.nodes.egress import Egress
 from kamesh.nodes.hosting import Hosting
-from kamesh.nodes.ingress import Ingress
+from kamesh.nodes.ingress import ENDED, Ingress
 from kamesh.nodes.peers import Peers
 from kamesh.nodes.pipes import Pipes
 from kamesh.owner import Policy
@@ -76,6 +76,11 @@ class Joints:
     def drained(self) -> bool:
         """Whether all that was sent to other nodes has been consumed there."""
         return not any(e.counts for e in self.egresses.values())
+
+    def settled(self, gone: Container[str]) -> bool:
+        """Whether all who send here, but for those who are gone, know what became of what they sent."""
+        links = [self._peers.links.get(i.peer) for i in self.ingresses if i.peer not in gone]
+        return not any(one.statistics().receiving for one in links if one is not None)
 
     @property
     def all_open(self) -> bool:
@@ -204,7 +209,8 @@ class Joints:
             case Undelivered(count=count, reason=reason, kept=kept):
                 where = f"{egress.source} -> {peer}/{egress.sink}" if egress else f"to {peer}"
                 after = "they are sent if it comes back" if kept else "they are lost"
-                level = self._level(peer, logging.ERROR)
+                ended = reason.endswith(ENDED)  # who took them has: as in one process, no trouble
+                level = self._level(peer, logging.INFO if ended else logging.ERROR)
                 log.log(level, "%s: %d messages undelivered (%s); %s", where, count, reason, after)
             case _ if egress is None:
                 return
@@ -248,7 +254,7 @@ class Joints:
         """Offer it again for a while: the far component may be just starting."""
         key = (peer, egress.number)
         self._refusals[key] = times = self._refusals.get(key, 0) + 1
-        if times > TIMES or "has ended" in reason:
+        if times > TIMES or reason.endswith(ENDED):
             egress.refused(reason)
             return
         egress.offer_again_later(ASK_AGAIN)

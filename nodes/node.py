@@ -44,6 +44,8 @@ __all__ = ["Node", "NodeFailed", "NodeSettings"]
 
 log = logging.getLogger("kamesh.node")
 
+SETTLE = 2.0  # seconds; one round trip is enough, or one more connection
+
 
 class NodeFailed(KameshError):
     """A component of a node failed, or the node could not do its part; the text says what."""
@@ -178,6 +180,7 @@ class Node:
     async def close(self) -> None:
         """End what is left, say goodbye, and close everything."""
         self.hosting.stop()
+        await self._settle()
         for timer in (self._membership_timer, *self._patience.values()):
             if timer is not None:
                 timer.cancel()
@@ -186,6 +189,16 @@ class Node:
         if self._discovery is not None:
             await self._discovery.stop()
         await self.peers.stop()
+
+    async def _settle(self) -> None:
+        """Stay until those who sent here know what became of it; else they would wait for an answer."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + SETTLE
+        while not self.joints.settled(self._gone()) and loop.time() < deadline:
+            await asyncio.sleep(0.01)
+
+    def _gone(self) -> set[str]:
+        return {name for name, member in self.membership.members.items() if not member.live}
 
     def fail(self, reason: str) -> None:
         """End with `reason`, the first one told."""

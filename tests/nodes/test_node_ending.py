@@ -1,0 +1,62 @@
+"""How nodes end: nobody leaves before those who sent to it know what became of it."""
+
+import asyncio
+import logging
+import random
+
+import pytest
+from meshes import Mesh, in_virtual_time
+
+from kamesh import Component, Graphline, Pipeline
+from kamesh.nodes.node import NodeFailed
+from kamesh.testing import Collector, Feeder
+from kamesh.transport.memory import Conditions, Network
+
+SOON = 12.0  # virtual seconds; who waits for an answer that never comes waits for 30
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_who_has_taken_everything_stays_until_its_sender_knows(seed):
+    """Whenever the connection breaks around the end of a stream, both nodes end soon."""
+    sink = Collector()
+    top = Pipeline(Feeder(range(3)), sink)
+
+    async def test(network: Network) -> None:
+        chance = random.Random(seed)
+        network.shape("feeder", "collector", Conditions(delay=0.02, jitter=0.02))
+        network.shape("collector", "feeder", Conditions(delay=0.02, jitter=0.02))
+        mesh = Mesh(network, top)
+        running = asyncio.ensure_future(mesh.run(limit=SOON))
+        await asyncio.sleep(chance.uniform(0.0, 0.2))
+        network.reset("feeder", "collector")
+        await asyncio.sleep(chance.uniform(0.0, 0.2))
+        network.reset("feeder", "collector")
+        await running
+
+    in_virtual_time(test, seed)
+    assert sink.messages == [0, 1, 2]
+
+
+def test_a_component_that_fails_after_its_stream_has_ended_lets_its_senders_go(caplog):
+    """The end was already there when it raised: its sender hears that nobody takes the rest."""
+
+    class Bad(Component):
+        def main(self):
+            while not self.inbox.finished:
+                yield self.pause()
+            raise ValueError("not this")
+
+    top = Graphline(A=Feeder(range(10)), B=Bad(), linkages={("A", "outbox"): ("B", "inbox")})
+
+    async def test(network: Network) -> list[BaseException | None]:
+        mesh = Mesh(network, top)
+        async with asyncio.timeout(SOON):
+            return await asyncio.gather(
+                *(node.run() for node in mesh.nodes.values()), return_exceptions=True
+            )
+
+    well, failed = in_virtual_time(test)
+    assert well is None
+    assert isinstance(failed, NodeFailed)
+    assert "not this" in str(failed)
+    assert not [one for one in caplog.records if one.levelno > logging.INFO]
