@@ -1,0 +1,56 @@
+"""Every example runs as a reader would run it, and prints exactly what is written beside it."""
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+PROGRAMS = sorted(EXAMPLES.glob("*.py"))
+NEEDS = {"broadcast": ("av", "numpy")}
+LONGEST = 60  # lines: an example is read in one look
+
+
+def test_there_are_examples():
+    """There are at least twelve, and nothing is left of one that is gone."""
+    assert len(PROGRAMS) >= 12
+    names = {path.stem for path in PROGRAMS}
+    assert {path.stem for path in EXAMPLES.glob("*.out")} == names
+    assert {path.stem for path in EXAMPLES.glob("*.in")} <= names
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_an_example_prints_what_it_should(program):
+    """Its output is that of its `.out`, given its `.in`; it ends well and complains of nothing."""
+    missing = [each for each in NEEDS.get(program.stem, ()) if not importlib.util.find_spec(each)]
+    if missing:
+        pytest.skip(f"{missing[0]} is not installed")
+    given = program.with_suffix(".in")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", program.name],
+        input=given.read_text() if given.exists() else "",
+        capture_output=True,
+        text=True,
+        cwd=EXAMPLES,
+        timeout=60,
+    )
+    assert done.stderr == ""
+    assert done.stdout == program.with_suffix(".out").read_text()
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_an_example_is_short_and_says_what_it_shows(program):
+    """It has fewer than sixty lines and begins with a docstring."""
+    text = program.read_text()
+    assert len(text.splitlines()) < LONGEST
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_hello_has_twelve_lines():
+    """The first example a reader meets has twelve lines that are not empty."""
+    lines = (EXAMPLES / "hello.py").read_text().splitlines()
+    assert sum(1 for line in lines if line.strip()) == 12
