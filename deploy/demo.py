@@ -147,7 +147,7 @@ class Demo:
         """Look at the nodes, and end a film when its time is up."""
         loop = asyncio.get_running_loop()
         while launcher.up < len(launcher.plan.nodes):
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 a screen, not a signal
         client = connect(run.fresh())
         begun, before = None, 0
         async with client:

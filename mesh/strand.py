@@ -241,6 +241,7 @@ class Strand(Task):
         return took, left
 
     def settle_feeds(self) -> bool:
+        """Account for what the turn has sent; say whether anything is full."""
         full = False
         for feed in self.feeds:
             sink = feed.sink

@@ -148,8 +148,8 @@ def run(
             await asyncio.wait_for(run_strand(strand), limit)
         except TimeoutError:
             raise Ended(f"{component.path} still runs after {limit:g} virtual seconds") from None
-        while any(c._strand.component.state != "ended" for c in collectors.values()):
-            await asyncio.sleep(0)
+        while any(collector.state != "ended" for collector in collectors.values()):
+            await asyncio.sleep(0)  # noqa: ASYNC110 they end by themselves, within a few turns
         return {name: collector.messages for name, collector in collectors.items()}
 
     return run_coroutine(main())
