@@ -194,7 +194,9 @@ class Node:
         """Stay until those who sent here know what became of it; else they would wait for an answer."""
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLE
-        while not self.joints.settled(self._gone()) and loop.time() < deadline:
+        while loop.time() < deadline:
+            if self.joints.settled(self._gone()):
+                return
             await asyncio.sleep(0.01)
 
     def _gone(self) -> set[str]:
