@@ -8,6 +8,7 @@ Laws:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -20,6 +21,7 @@ LONGEST_NAME = 200  # bytes of UTF-8: a TXT entry holds 255, its key and equals 
 LONGEST_MESH = 64
 MOST_ADDRESSES = 4  # of one node; a hint needs one that works, not all there are
 _READABLE = 40  # characters of the node's name shown in the instance name
+_LABEL = re.compile("[A-Za-z0-9_-]+")
 
 
 class Malformed(KameshError, ValueError):
@@ -99,6 +101,17 @@ def label(node: str, mesh: str) -> str:
     digest = blake2b(f"{len(mesh)}:{mesh}:{node}".encode("utf-8", "replace"), digest_size=8)
     shown = "".join(c if c.isascii() and (c.isalnum() or c in "-_") else "-" for c in node)
     return f"{shown[:_READABLE].strip('-')}-{digest.hexdigest()}".lstrip("-")
+
+
+def instance_label(instance: str) -> str | None:
+    """Return the label of a full service name of ours; None when no `label` can have made it.
+
+    zeroconf raises for names that are too long or have control characters, and hears any.
+    """
+    head, dot, tail = instance.partition(".")
+    if dot and tail.lower() == SERVICE and 0 < len(head) <= 63 and _LABEL.fullmatch(head):
+        return head
+    return None
 
 
 def to_txt(announcement: Announcement) -> dict[bytes, bytes]:

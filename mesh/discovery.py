@@ -46,6 +46,7 @@ from kamesh.announcement import (
     Announcement,
     Malformed,
     checked,
+    instance_label,
     is_wildcard,
     label,
     split_address,
@@ -76,10 +77,16 @@ class _Ear(RecordUpdateListener):
     strangers empties as fast as it fills, only completes what a packet leaves out.
     """
 
-    def __init__(self, heard: Callable[[ServiceInfo], None], gone: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        heard: Callable[[ServiceInfo], None],
+        gone: Callable[[str], None],
+        unreadable: Callable[[], None],
+    ) -> None:
         super().__init__()
         self._heard = heard
         self._gone = gone
+        self._unreadable = unreadable
         self._zc: Zeroconf | None = None
         self._news: dict[str, None] = {}
         self._texts: dict[str, bytes] = {}
@@ -118,7 +125,10 @@ class _Ear(RecordUpdateListener):
     def async_update_records_complete(self) -> None:
         """Look at what was news, now that the cache holds it too."""
         for instance in self._news:
-            self._heard(self._read(instance))
+            if instance_label(instance) is None:
+                self._unreadable()
+            else:
+                self._heard(self._read(instance))
         for kept in (self._news, self._texts, self._services, self._hosts):
             kept.clear()
 
@@ -253,7 +263,8 @@ class Discovery:
             self._warn(sentence)
 
     def _listen(self, opened: AsyncZeroconf) -> None:
-        opened.zeroconf.async_add_listener(_Ear(self._heard, self._heard_goodbye), None)
+        ear = _Ear(self._heard, self._heard_goodbye, self._hearsay.unreadable)
+        opened.zeroconf.async_add_listener(ear, None)
 
     def _endpoints(self) -> list[tuple[str, int]]:
         return [split_address(address) for address in self._me.addresses]

@@ -57,7 +57,7 @@ class Hearsay:
         try:
             said = from_txt(entries, hosts, port)
         except Malformed:
-            self._counts["malformed"] += 1
+            self.unreadable()
             return None
         instance = instance.lower()
         if said.mesh != self._me.mesh:
@@ -70,6 +70,10 @@ class Hearsay:
             self._remember(instance, said)
             return said
         return None
+
+    def unreadable(self) -> None:
+        """Count an announcement that cannot be one of ours."""
+        self._counts["malformed"] += 1
 
     def _remember(self, instance: str, said: Announcement) -> None:
         self._known.pop(instance, None)

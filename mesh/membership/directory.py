@@ -170,9 +170,11 @@ class Directory:
                 return True
         return False
 
-    def forget(self, name: str, incarnation: bytes) -> None:
-        """Drop a run that ended long ago."""
-        self._store(name, tuple(r for r in self.runs(name) if r.incarnation != incarnation))
+    def forget_ended(self, name: str, incarnation: bytes) -> None:
+        """Drop a run, unless it is known to be there."""
+        run = self.run(name, incarnation)
+        if run is not None and not (run.live and run.known):
+            self._store(name, tuple(other for other in self.runs(name) if other is not run))
 
     def locate(self, component: str) -> str | None:
         """Return the node that hosts a component: the first by name when several do."""

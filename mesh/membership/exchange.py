@@ -15,6 +15,7 @@ from kamesh.membership.contacts import Contacts
 from kamesh.membership.limits import MembershipLimits
 from kamesh.membership.messages import Entry, Mark, Message, News, Record, Sync, Told, Want
 from kamesh.membership.rumours import Rumours
+from kamesh.membership.wire import MOST_RECORDS
 
 _NEVER = float("inf")
 _MOST_PEERS_AT_LEAVING = 64
@@ -105,7 +106,8 @@ class Exchange:
         """Ask a linked node for what its digest has and we have not."""
         wanted = self._rumours.compare(message.digest, peer, now)
         self._asked = {run: asked for run, asked in self._asked.items() if asked[1] > now}
-        fresh = [run for run in wanted if run not in self._asked]
+        room = MOST_RECORDS - len(self._asked)
+        fresh = [run for run in wanted if run not in self._asked][:room]
         if fresh:
             self._asked.update(dict.fromkeys(fresh, (peer, now + _ASKED_FOR)))
             self._post(peer, Want(fresh))

@@ -135,12 +135,20 @@ class Rumours:
         if joined.live and joined.known:
             self.ended.pop(run, None)
         else:
-            self.ended.setdefault(run, now)
+            self._note_end(run, now)
         if self.settled or run != (self.me.name, self.me.incarnation):
             self.news.put(joined, heard_from=heard_from)
         self._tell(before, self.directory.members.get(record.name))
         if joined.rival and joined.rival != self.me.incarnation:
             self._report(conflict(joined, self.directory.run(joined.name, joined.rival)))
+
+    def _note_end(self, run: _Run, now: float) -> None:
+        """Remember when a run was first not there, or not known to be, so as to forget it."""
+        self.ended.setdefault(run, now)
+        if len(self.ended) > self._limits.members * self._limits.runs_per_name:
+            oldest = next(iter(self.ended))
+            del self.ended[oldest]
+            self.directory.forget_ended(*oldest)
 
     # --- suspecting ---
 
@@ -152,7 +160,7 @@ class Rumours:
         ours = self.directory.run(*key)
         if ours is None or not ours.known:
             if self.directory.merge(run) is Outcome.NEWS:  # kept for when its facts arrive
-                self.ended.setdefault(key, now)
+                self._note_end(key, now)
             return
         if run.revision < ours.revision or ours.state > State.SUSPECT:
             return
@@ -204,7 +212,7 @@ class Rumours:
         for key, ended in list(self.ended.items()):
             if now - ended >= self._limits.forget_after:
                 del self.ended[key]
-                self.directory.forget(*key)
+                self.directory.forget_ended(*key)
 
     # --- ourselves ---
 

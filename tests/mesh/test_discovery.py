@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
-from zeroconf import DNSOutgoing, DNSPointer, DNSText, ServiceInfo  # type: ignore[attr-defined]
+from zeroconf import DNSOutgoing, DNSPointer, DNSText, ServiceInfo, Zeroconf  # type: ignore[attr-defined]
 from zeroconf.asyncio import AsyncZeroconf
 
 from kamesh.announcement import SERVICE, Announcement, Malformed, label, to_txt
@@ -108,6 +108,26 @@ def test_a_newcomer_finds_all_and_all_find_it(mesh: str) -> None:
         await until(lambda: len(new.names) == 5 and all("new" in each.names for each in old))
 
     asyncio.run(between(*old, then=joins))
+
+
+def test_equal_questions_are_told_apart(mesh: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each newcomer's question has a number, or the second within 0.8 s would pass for an echo."""
+    asked: list[bytes] = []
+    send = Zeroconf.async_send
+
+    def listen(zc: Zeroconf, out: Any, *rest: Any) -> None:
+        if zc.unicast:
+            asked.extend(out.packets())
+        send(zc, out, *rest)
+
+    monkeypatch.setattr(Zeroconf, "async_send", listen)
+    nodes = [Ears(f"n{i}", mesh) for i in range(4)]
+
+    async def found() -> None:
+        await until(lambda: len(asked) == 4)
+
+    asyncio.run(between(*nodes, then=found))
+    assert len(set(asked)) == 4
 
 
 def test_another_mesh_is_counted_and_ignored(mesh: str) -> None:
