@@ -97,19 +97,15 @@ class Contacts:
 
     # --- facts ---
 
-    def up(self, name: str, incarnation: bytes, address: str | None, now: float) -> bool:
-        """Note a link; False when it was known already."""
+    def up(self, name: str, incarnation: bytes, address: str | None, now: float) -> None:
+        """Note a link."""
         if address is not None:
             self.dialer.reached(address)
             self._aliases[address] = (name, incarnation)
             if len(self._aliases) > self._limits.hints:
                 del self._aliases[next(iter(self._aliases))]
-        known = self.links.get(name)
-        if known is not None and known.incarnation == incarnation:
-            return False
         self.links[name] = Linked(incarnation, heard=now, wanted=now)
         self.dialer.forget(name)
-        return True
 
     def down(self, name: str) -> Linked | None:
         """Note that a link is gone."""

@@ -133,14 +133,17 @@ class Membership:
     def link_up(
         self, name: str, incarnation: bytes, now: float, address: str | None = None
     ) -> None:
-        """Learn that a link is established, to which run, and by dialing which address."""
+        """Learn that a link is established, to which run, and by dialing which address.
+
+        Say so again when its connection was replaced, or another address led to the same node:
+        what was under way is compared anew.
+        """
         at = self._at(now)
         if name == self.me.name:
             if incarnation == self.me.incarnation and address is not None:
                 self._contacts.dialer.is_own(address)
             return
-        if not self._contacts.up(name, incarnation, address, at):
-            return
+        self._contacts.up(name, incarnation, address, at)
         self._exchange.link_lost(name)
         self._probing.spoke(name, incarnation)
         self._supplant(name, incarnation, address, at)
@@ -195,8 +198,8 @@ class Membership:
         If not, a `NameTaken` event with `mine` says so to this node.
         """
         self._at(now)
-        if (since, incarnation) > self.me.age:
-            return True
+        if incarnation == self.me.incarnation or (since, incarnation) > self.me.age:
+            return True  # we have dialed ourselves, or it is the younger
         self._rumours.name_lost(incarnation)
         return False
 

@@ -13,7 +13,7 @@ from kamesh.membership import (
     State,
     Suspected,
 )
-from kamesh.membership.messages import Ack, Ask, Closing, Nack, News, Ping
+from kamesh.membership.messages import Ack, Ask, Closing, Nack, News, Ping, Sync
 
 
 def test_a_hint_admits_nobody_and_is_dialed_once() -> None:
@@ -116,6 +116,22 @@ def test_a_new_link_compares_and_asks_for_what_it_lacks() -> None:
     assert one.it.present == two.it.present == {"a", "b", "x", "y"}
     assert one.it.fingerprint == two.it.fingerprint
     assert {e.member.name for e in one.saw(Joined) if isinstance(e, Joined)} == {"b", "x", "y"}
+
+
+def test_a_replaced_connection_compares_again() -> None:
+    """What was under way on the former connection is lost, so both sides begin anew."""
+    bench = Bench()
+    bench.link(node("x"), "tcp://x:1")
+    bench.run(1.0)
+    bench.mail.clear()
+    bench.it.link_up("x", node("x").incarnation, bench.now, "tcp://alias:1")
+    bench.settle()
+    (sync,) = bench.sent("x", Sync)
+    assert isinstance(sync, Sync)
+    assert {entry.name for entry in sync.digest} == {"x"}
+    bench.it.add_seed("tcp://alias:1", bench.now)
+    silent(bench, 5.0, "x")
+    assert bench.dials == [], "that address is known to be hers"
 
 
 def test_what_is_heard_is_passed_on_but_not_back() -> None:

@@ -155,6 +155,7 @@ def test_the_elder_answers_once_and_is_not_disturbed() -> None:
     assert bench.it.members["m"] == bench.it.me
     assert not any(e.mine for e in bench.saw(NameTaken) if isinstance(e, NameTaken))
     assert bench.it.meets_namesake(younger.incarnation, 50, bench.now)
+    assert bench.it.meets_namesake(bench.me.incarnation, 10, bench.now), "dialing oneself"
     assert not bench.it.meets_namesake(b"o" * 16, 5, bench.now)
     bench.settle()
     assert any(e.mine for e in bench.saw(NameTaken) if isinstance(e, NameTaken))
