@@ -114,13 +114,19 @@ class Wire:
         except OSError:
             log.debug("the launcher is gone: %s is not told", what)
 
-    def watch(self, stop: Callable[[], None]) -> None:
-        """Call `stop`, from a thread, at the word "stop" or when the launcher is gone."""
+    def watch(self, stop: Callable[[], None], gone: Callable[[str, str], None]) -> None:
+        """Call, from a thread, `stop` at the word "stop" or when the launcher is gone; hear of the dead.
+
+        `gone` is called with the name of a node that will not come back, and why.
+        """
 
         def wait() -> None:
             for line in self._file:
-                if json.loads(line).get("do") == "stop":
-                    break
+                told = json.loads(line)
+                if told["do"] == "stop":
+                    stop()
+                elif told["do"] == "gone":
+                    gone(told["node"], told["why"])
             stop()
 
         threading.Thread(target=wait, name="launcher", daemon=True).start()
@@ -181,17 +187,20 @@ async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: W
         if not stopping:
             stopping.append(loop.create_task(node.stop(GRACE)))
 
+    def in_loop(do: Callable[..., None], *what: str) -> None:
+        try:
+            loop.call_soon_threadsafe(do, *what)
+        except RuntimeError:
+            log.debug("the loop is closed already")
+
     def stop_from_thread() -> None:
         timer = threading.Timer(GRACE + 1.0, os._exit, [1])
         timer.daemon = True
         timer.start()
-        try:
-            loop.call_soon_threadsafe(stop)
-        except RuntimeError:
-            log.debug("the loop is closed already")
+        in_loop(stop)
 
     loop.add_signal_handler(signal.SIGTERM, stop)
-    wire.watch(stop_from_thread)
+    wire.watch(stop_from_thread, lambda name, why: in_loop(node.gone, name, why))
     node.on_bound = lambda endpoint: wire.say("bound", endpoint=endpoint, pid=os.getpid())
     node.on_linked = lambda: wire.say("linked")
     await node.run()

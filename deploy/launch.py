@@ -4,11 +4,12 @@ A launcher starts a process for every node of a plan, tells each what to be, not
 where it listens, and waits. It knows nothing of what the nodes do.
 
 Laws
-1. What one node reports as failed, or a node that dies, ends the run: the others are told to stop, and
-   the first reason is the one that is said.
-2. Told to stop, it waits GRACE seconds for the nodes to end in order, then ends them; told twice, it
-   ends them at once.
-3. It ends only processes that it started.
+1. What one node reports as failed, or a node that dies, ends the run: the others are told that it is
+   gone and to stop, and the first reason is the one that is said.
+2. Told to stop, it waits GRACE seconds for the nodes to end in order, then ends them and says so; told
+   twice, it ends them at once.
+3. It ends only processes that it started. What becomes of the run's folder meanwhile costs the others
+   their view of the run, and the run nothing.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from dataclasses import dataclass, replace
 
 from kamesh.deploy.child import GRACE, Spec
 from kamesh.deploy.runs import Run
+from kamesh.deploy.signals import end_program
 from kamesh.errors import KameshError
 from kamesh.nodes.plan import Plan
 
@@ -78,6 +80,7 @@ class Launcher:
         self._on_change = on_change
         self._why = ""
         self._stops = 0
+        self._signal = 0
         self._stopping: asyncio.Task[None] | None = None
 
     @property
@@ -94,12 +97,14 @@ class Launcher:
         """Start all nodes, and wait for their end."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self.stop)
+            loop.add_signal_handler(number, self._signalled, number)
         try:
             async with asyncio.TaskGroup() as group:
                 for name in self.plan.nodes:
                     child = await self._start(name)
                     group.create_task(self._attend(child))
+        except ExceptionGroup as several:
+            raise several.exceptions[0] from None
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 loop.remove_signal_handler(number)
@@ -108,6 +113,15 @@ class Launcher:
             self._kill()
         if self._why:
             raise LaunchFailed(self._why)
+
+    def end_program(self) -> None:
+        """End the program if it was a signal that ended the run."""
+        if self._signal:
+            end_program(self._signal, in_order=self._stops == 1)
+
+    def _signalled(self, number: int) -> None:
+        self._signal = number
+        self.stop()
 
     def stop(self) -> None:
         """Have all nodes end in order; the second time, at once."""
@@ -128,9 +142,9 @@ class Launcher:
             if child.process.returncode is None:
                 child.process.kill()
 
-    def _tell(self, child: _Child, what: str) -> None:
+    def _tell(self, child: _Child, what: str, **more: str) -> None:
         try:
-            child.wire.send(json.dumps({"do": what}).encode() + b"\n")
+            child.wire.send(json.dumps({"do": what, **more}).encode() + b"\n")
         except OSError:
             log.debug("node %s has hung up", child.name)
 
@@ -161,17 +175,35 @@ class Launcher:
         """Hear what a node says until it is over; start it again if it died and may be."""
         while True:
             code = await self._until_over(child)
-            if child.ended or child.why or self._stops:
-                break
-            if self._restarts[child.name] <= 0:
-                self._fail(f"node {child.name} {_death(code)}")
+            if child.ended or child.why or self._stops or self._restarts[child.name] <= 0:
                 break
             self._restarts[child.name] -= 1
             log.warning("node %s %s; it is started again", child.name, _death(code))
             child = await self._start(child.name)
+        if not child.ended:
+            self._lost(child, code)
         child.ended = True
-        self._run.node_gone(child.name)
+        self._note(self._run.node_gone, child.name)
         self._on_change()
+
+    def _lost(self, child: _Child, code: int) -> None:
+        """Have the others wait for it no longer, and end."""
+        why = child.why
+        if not why and self._stops:
+            why = f"node {child.name} had not ended {GRACE:g} seconds after it was told to"
+        why = why or f"node {child.name} {_death(code)}"
+        for other in self.children.values():
+            if other is not child:
+                self._tell(other, "gone", node=child.name, why=why)
+        if self._stops < 2:
+            self._fail(why)
+
+    def _note(self, note: Callable[..., None], *what: object) -> None:
+        """Write something down in the run's folder, if that is still there and has room."""
+        try:
+            note(*what)
+        except (KameshError, OSError) as error:
+            log.warning("other terminals do not see how this run stands: %s", error)
 
     async def _until_over(self, child: _Child) -> int:
         reader, writer = await asyncio.open_connection(sock=child.wire.dup(), limit=LONGEST_LINE)
@@ -191,10 +223,10 @@ class Launcher:
         match said.get("is"):
             case "bound":
                 child.endpoint = str(said["endpoint"])
-                self._run.node_bound(child.name, child.endpoint, child.process.pid)
+                self._note(self._run.node_bound, child.name, child.endpoint, child.process.pid)
             case "linked":
                 child.linked = True
-                self._run.node_linked(child.name)
+                self._note(self._run.node_linked, child.name)
             case "ended":
                 child.ended = True
                 sent = said.get("sent")

@@ -26,6 +26,7 @@ from kamesh.deploy.launch import Launcher, LaunchFailed
 from kamesh.deploy.processes import alive
 from kamesh.deploy.programs import run_program
 from kamesh.deploy.runs import NothingRunning, Run, create_run, find_run, run_name
+from kamesh.deploy.signals import Signals
 from kamesh.deploy.topology import read_topology
 from kamesh.errors import KameshError
 from kamesh.nodes.node import Node, NodeSettings
@@ -64,14 +65,23 @@ def _run_component(top: Component, spec: Spec, name: str) -> None:
     run = create_run(name, "run", source=spec.source)
     try:
         if len(plan.nodes) > 1:
-            asyncio.run(Launcher(plan, run, spec).run())
+            _launch(Launcher(plan, run, spec))
         else:
-            asyncio.run(_run_here(top, plan, components, run))
+            signals = Signals()
+            asyncio.run(_run_here(top, plan, components, run, signals))
+            signals.end_program()
     finally:
         run.remove()
 
 
-async def _run_here(top: Component, plan: Plan, components: dict[str, Component], run: Run) -> None:
+def _launch(launcher: Launcher) -> None:
+    asyncio.run(launcher.run())
+    launcher.end_program()
+
+
+async def _run_here(
+    top: Component, plan: Plan, components: dict[str, Component], run: Run, signals: Signals
+) -> None:
     """Run all of it in this process, as the one node of its mesh."""
     name = next(iter(plan.nodes))
     key = run.key
@@ -80,19 +90,9 @@ async def _run_here(top: Component, plan: Plan, components: dict[str, Component]
         transport=ZeroMQTransport(MeshCredentials(key)), settings=NodeSettings(discover=False),
     )
     node.on_bound = lambda endpoint: run.node_bound(name, endpoint, os.getpid())
-    loop = asyncio.get_running_loop()
-    tasks: list[asyncio.Task[None]] = []
-
-    def stop() -> None:
-        if tasks:
-            raise KeyboardInterrupt
-        tasks.append(loop.create_task(node.stop()))
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
-    await node.run()
-    if tasks:
-        raise KeyboardInterrupt
+    stopping: list[asyncio.Task[None]] = []
+    with signals.heard(lambda: stopping.append(asyncio.ensure_future(node.stop()))):
+        await node.run()
 
 
 def up(path: Path, name: str | None = None, restarts: int = 0) -> None:
@@ -101,7 +101,7 @@ def up(path: Path, name: str | None = None, restarts: int = 0) -> None:
     run = create_run(name or plan.name, "up", source=str(path.resolve()), exact=True)
     spec = Spec("", "topology", str(path.resolve()), "")
     try:
-        asyncio.run(Launcher(plan, run, spec, restarts=restarts).run())
+        _launch(Launcher(plan, run, spec, restarts=restarts))
     finally:
         run.remove()
 

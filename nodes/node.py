@@ -223,6 +223,15 @@ class Node:
             await asyncio.sleep(0.02)
         self._wake.set()
 
+    def gone(self, name: str, why: str) -> None:
+        """Hear from who started it that a node will not come back: nobody here waits for it."""
+        timer = self._patience.pop(name, None)
+        if timer is not None:
+            timer.cancel()
+        self.joints.lost(name, why)
+        self.peers.forget(name)
+        self._wake.set()
+
     def _component_ended(self, name: str, failure: Failure | None) -> None:
         if failure is not None:
             if self._plan.on_failure(name) == "continue":
