@@ -1,0 +1,66 @@
+"""Components for the topologies and programs of these tests."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+from kamesh import Component
+
+
+class Numbers(Component):
+    """Sends 1, 2, 3 ... `count`, `burst` of them every `every` seconds; 0 is as fast as it goes."""
+
+    inboxes = {"control": "told here to stop"}
+
+    def __init__(self, count: int = 10**9, every: float = 0.0, burst: int = 100) -> None:
+        self.count, self.every, self.burst = count, every, burst
+
+    def main(self):
+        number = 0
+        while number < self.count and not self.stopping():
+            for _ in range(min(self.burst, self.count - number, max(1, self.room("outbox")))):
+                number += 1
+                self.send(number)
+            if self.every:
+                self.pause(self.every)
+            yield
+
+
+class Through(Component):
+    """Sends on what comes."""
+
+    def main(self):
+        while not self.stopping():
+            self.send_all(self.inbox)
+            yield self.pause()
+
+
+class Keep(Component):
+    """Writes each message as a line to the end of a file, then goes back to its scheduler."""
+
+    outboxes = {"signal": "what was received on control"}
+
+    def __init__(self, path: str, slow: float = 0.0) -> None:
+        self.path, self.slow = path, slow
+
+    def main(self):
+        with Path(self.path).open("a") as file:
+            while not self.stopping():
+                for message in self.inbox:
+                    file.write(f"{message}\n")
+                file.flush()
+                if self.slow:
+                    time.sleep(self.slow)
+                yield self.pause()
+
+
+class Where(Component):
+    """Sends each text with the number of its process."""
+
+    def main(self):
+        while not self.stopping():
+            for text in self.inbox:
+                self.send(f"{text} {os.getpid()}")
+            yield self.pause()
