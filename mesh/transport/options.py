@@ -54,8 +54,10 @@ def dialing_options(
         *_common(limits, ipv6=ipv6),
         # 0 would leave it to the kernel: more than two minutes.
         ("CONNECT_TIMEOUT", int(limits.connect * 1000)),
-        # A connection lives once: whoever wants another dials again, with his own patience.
-        ("RECONNECT_IVL", -1),
+        # A connection lives once: whoever wants another dials again, with his own patience. But -1
+        # ("never") has libzmq end the pipe too, with what had arrived and was not read yet: so
+        # never is twelve days here.
+        ("RECONNECT_IVL", 2**30),
     ]
     if isinstance(security, Insecure):
         return options
