@@ -1,18 +1,15 @@
 """Hello: three components in a row. The one in the middle is your own."""
 
 from kamesh import Component, Pipeline
-from kamesh.components.console import ConsoleEchoer
-from kamesh.components.sources import DataSource
+from kamesh.components.console import ConsoleEchoer, ConsoleReader
 
 
-class Greet(Component):
-    """Greets whoever comes."""
-
+class Upper(Component):
     def main(self):
         while not self.stopping():
-            for name in self.inbox:
-                self.send(f"Hello, {name}!")
+            for text in self.inbox:
+                self.send(text.upper())
             yield self.pause()
 
 
-Pipeline(DataSource(["Ada", "Grace", "Michael"]), Greet(), ConsoleEchoer()).run()
+Pipeline(ConsoleReader(), Upper(), ConsoleEchoer()).run()

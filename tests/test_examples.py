@@ -50,7 +50,13 @@ def test_an_example_is_short_and_says_what_it_shows(program):
     assert ast.get_docstring(ast.parse(text))
 
 
-def test_hello_has_twelve_lines():
-    """The first example a reader meets has twelve lines that are not empty."""
-    lines = (EXAMPLES / "hello.py").read_text().splitlines()
-    assert sum(1 for line in lines if line.strip()) == 12
+def test_hello_is_what_the_readme_shows():
+    """The README's first program is `hello.py`, and has twelve lines or fewer that are not empty."""
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    _, _, after = readme.partition("```python\n")
+    shown, _, _ = after.partition("```")
+    assert 0 < sum(1 for line in shown.splitlines() if line.strip()) <= 12
+    hello = (EXAMPLES / "hello.py").read_text()
+    assert (
+        hello.removeprefix(f'"""{ast.get_docstring(ast.parse(hello))}"""').strip() == shown.strip()
+    )
