@@ -112,6 +112,7 @@ class Node:
         self._discovery: Discovery | None = None
         self._membership_timer: asyncio.TimerHandle | None = None
         self._patience: dict[str, asyncio.TimerHandle] = {}
+        self._absent: dict[str, str] = {}  # nodes that will not come, and why
         self._broken: str | None = None
         self._said: set[str] = set()
         self._wake: asyncio.Event = asyncio.Event()
@@ -160,6 +161,8 @@ class Node:
         self.joints.trouble = self.fail
         self.joints.look()
         self.hosting.start(runtime, self._component_ended)
+        for name, why in self._absent.items():
+            self.gone(name, why)
 
     async def _discover(self) -> None:
         from kamesh.announcement import Announcement  # zeroconf takes 50 ms: only where it is used
@@ -225,6 +228,7 @@ class Node:
 
     def gone(self, name: str, why: str) -> None:
         """Hear from who started it that a node will not come back: nobody here waits for it."""
+        self._absent[name] = why
         timer = self._patience.pop(name, None)
         if timer is not None:
             timer.cancel()

@@ -60,3 +60,24 @@ def test_a_component_that_fails_after_its_stream_has_ended_lets_its_senders_go(c
     assert isinstance(failed, NodeFailed)
     assert "not this" in str(failed)
     assert not [one for one in caplog.records if one.levelno > logging.INFO]
+
+
+@pytest.mark.parametrize("when", [0.0, 1.0], ids=["before it starts", "while it runs"])
+def test_a_node_that_will_not_come_back_is_not_waited_for(when):
+    """Told so by who started both: senders to it go on, receivers from it hear that it is lost."""
+    sink = Collector()
+    top = Graphline(
+        A=Feeder(range(10)), B=lambda n: n, C=sink,
+        linkages={("A", "outbox"): ("B", "inbox"), ("B", "outbox"): ("C", "inbox")},
+        placement={"A": "here", "B": "there", "C": "here"},
+    )
+
+    async def test(network: Network) -> None:
+        mesh = Mesh(network, top, split=False)
+        node = mesh.nodes["here"]
+        asyncio.get_running_loop().call_later(when, node.gone, "there", "node there was killed")
+        async with asyncio.timeout(SOON):
+            await node.run()
+
+    in_virtual_time(test)
+    assert "node there was killed" in str(sink.inbox.failure)

@@ -42,11 +42,11 @@ class Keep(Component):
 
     outboxes = {"signal": "what was received on control"}
 
-    def __init__(self, path: str, slow: float = 0.0) -> None:
-        self.path, self.slow = path, slow
+    def __init__(self, file: str, slow: float = 0.0) -> None:
+        self.file, self.slow = file, slow
 
     def main(self):
-        with Path(self.path).open("a") as file:
+        with Path(self.file).open("a") as file:
             while not self.stopping():
                 for message in self.inbox:
                     file.write(f"{message}\n")
