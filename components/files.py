@@ -48,6 +48,7 @@ class FileReader(ThreadedComponent):
 
     inboxes: ClassVar = {"control": "told here to finish or to stop"}
     outboxes: ClassVar = {"outbox": "bytes", "signal": "passes on what was told on control"}
+    outgoing: ClassVar = 16  # chunks read ahead: a megabyte of them
 
     def __init__(self, path: str | Path, chunk: int = CHUNK, *, name: str | None = None) -> None:
         """Remember what to read; ValueError for a `chunk` of less than one byte."""
