@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from kamesh.component import Component
 from kamesh.errors import KameshError
-from kamesh.link import Established, Event, Gossiped, LinkLimits, Requested
+from kamesh.link import Bye, Established, Event, Gossiped, LinkLimits, Requested
 from kamesh.membership import Membership, MembershipLimits
 from kamesh.membership import NameTaken as NodeNameTaken
 from kamesh.membership.events import Changed, Dial, Failed, Hangup, Joined, Left, Send
@@ -172,7 +172,9 @@ class Node:
             node=self.name, mesh=self._me.mesh, incarnation=self._me.incarnation,
             addresses=(self.endpoint,), kind=self.settings.kind,
         )
-        self._discovery = Discovery(me, found=self._found, interfaces=self.settings.interfaces)
+        self._discovery = Discovery(
+            me, found=self._found, gone=self.membership.gone, interfaces=self.settings.interfaces
+        )
         await self._discovery.start()
 
     async def _until_over(self) -> None:
@@ -334,6 +336,9 @@ class Node:
             case Gossiped():
                 self.membership.received(name, event.payload, self.peers.now())
                 self._carry_out()
+            case Bye():
+                self.membership.link_closed(name, self.peers.now())  # in order: evidence of nothing
+                self.joints.link_event(name, event)
             case _:
                 self.joints.link_event(name, event)
 
@@ -344,8 +349,7 @@ class Node:
         for instruction in self.membership.take_instructions():
             match instruction:
                 case Dial(name, address):
-                    if name is None or not self.peers.connected_to(name):
-                        self.peers.dial(address)
+                    self._dial(name, address)
                 case Send(name, payload):
                     link = self.peers.links.get(name)
                     if link is not None:
@@ -368,6 +372,16 @@ class Node:
                 case _:
                     log.debug("%s", event)
         self._arm_membership()
+
+    def _dial(self, name: str | None, address: str) -> None:
+        """Dial for membership, unless there is a link already, which answers as well."""
+        link = self.peers.links.get(name) if name is not None else None
+        if link is not None and self.peers.connected_to(link.peer or ""):
+            assert name is not None
+            if link.peer_incarnation is not None:
+                self.membership.link_up(name, link.peer_incarnation, self.peers.now(), address)
+        else:
+            self.peers.dial(address)
 
     def _arm_membership(self) -> None:
         if self._membership_timer is not None:
