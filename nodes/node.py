@@ -205,7 +205,8 @@ class Node:
             await asyncio.sleep(0.01)
 
     def _gone(self) -> set[str]:
-        return {name for name, member in self.membership.members.items() if not member.live}
+        left = {name for name, member in self.membership.members.items() if not member.live}
+        return left | self._absent.keys()
 
     def fail(self, reason: str) -> None:
         """End with `reason`, the first one told."""
@@ -235,7 +236,7 @@ class Node:
         if timer is not None:
             timer.cancel()
         self.joints.lost(name, why)
-        self.peers.forget(name)
+        self.peers.unwant(name)
         self._wake.set()
 
     def _component_ended(self, name: str, failure: Failure | None) -> None:

@@ -156,6 +156,10 @@ class Peers:
         self._wanted.setdefault(name, 0)
         self._attempt(name)
 
+    def unwant(self, name: str) -> None:
+        """Dial `name` no more."""
+        self._wanted.pop(name, None)
+
     def address_known(self, name: str, address: str) -> None:
         """Learn where a peer listens; dial it if it is wanted."""
         changed = self._addresses.get(name) != address
