@@ -8,7 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from hosts import Host  # noqa: E402  found by the line above
+from hosts import Host
 
 
 @pytest.fixture

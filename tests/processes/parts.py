@@ -10,12 +10,15 @@ from kamesh import Component
 
 
 class Numbers(Component):
-    """Sends 1, 2, 3 ... `count`, `burst` of them every `every` seconds; 0 is as fast as it goes."""
+    """Sends 1, 2, 3 ... `count`, `burst` of them every `every` seconds; 0 is as fast as it goes.
+
+    At its end it writes the last number it has sent into the file `note`.
+    """
 
     inboxes = {"control": "told here to stop"}
 
-    def __init__(self, count: int = 10**9, every: float = 0.0, burst: int = 100) -> None:
-        self.count, self.every, self.burst = count, every, burst
+    def __init__(self, count: int = 10**9, every: float = 0.0, burst: int = 100, note: str = ""):
+        self.count, self.every, self.burst, self.note = count, every, burst, note
 
     def main(self):
         number = 0
@@ -26,6 +29,8 @@ class Numbers(Component):
             if self.every:
                 self.pause(self.every)
             yield
+        if self.note:
+            Path(self.note).write_text(str(number))
 
 
 class Through(Component):
@@ -63,4 +68,27 @@ class Where(Component):
         while not self.stopping():
             for text in self.inbox:
                 self.send(f"{text} {os.getpid()}")
+            yield self.pause()
+
+
+class Hung(Component):
+    """Takes one message and never yields again."""
+
+    def main(self):
+        while not self.data_ready("inbox"):
+            yield self.pause()
+        print("hung", flush=True)
+        while True:
+            time.sleep(0.01)
+
+
+class Raises(Component):
+    """Raises for the message "bad", and sends on all else."""
+
+    def main(self):
+        while not self.stopping():
+            for message in self.inbox:
+                if message == "bad":
+                    raise ValueError("no such thing")
+                self.send(message)
             yield self.pause()
