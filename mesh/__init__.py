@@ -20,9 +20,9 @@ from kamesh.component import Component
 from kamesh.errors import ComponentFailed, EmptyInbox, Ended, KameshError
 from kamesh.handle import Handle
 from kamesh.messages import Failure, ProducerFinished, Shutdown
+from kamesh.nesting import WaitComplete
 from kamesh.owner import Policy
 from kamesh.sequence import Carousel, Par, Seq
-from kamesh.strand import WaitComplete
 from kamesh.threaded import ThreadedComponent
 from kamesh.transformer import PureTransformer
 from kamesh.wiring import ByDemand, ToAll

@@ -45,14 +45,10 @@ class Backplane(Component):
     def main(self) -> Generator[None, None, None]:
         """Offer itself, and pass on what is published."""
         current_runtime().services.register(_service(self.topic), self._strand, "inbox")
-        while not (
-            self._strand.stopped or self._told() or (self.until_finished and self.stopping())
-        ):
+        over = self._strand.stopping if self.until_finished else self._strand.told
+        while not over():
             self.send_all(self.inbox)
             yield self.pause()
-
-    def _told(self) -> bool:
-        return bool(self.control.queue) and self.stopping()
 
 
 class _AtBackplane(Component):
@@ -65,12 +61,11 @@ class _AtBackplane(Component):
     def find(self) -> Generator[None, None, Strand | None]:
         """Wait for the backplane; None if it is time to end first."""
         services = current_runtime().services
-        services.when_there(_service(self.topic), self._strand.wake)
-        while not services.has(_service(self.topic)):
-            if self._strand.stopped or (self.control.queue and self.stopping()):
+        while (found := services.watch(_service(self.topic), self._strand)) is None:
+            if self._strand.told():
                 return None
             yield self.pause()
-        return services.find(_service(self.topic))[0]
+        return found[0]
 
 
 class PublishTo(_AtBackplane):
@@ -119,5 +114,5 @@ class SubscribeTo(_AtBackplane):
         source = backplane.outboxes["outbox"]
         linkage = link(source, self.outbox, policy=self.policy, fanout="all")
         self._strand.made.append(linkage)
-        while not (source.ended or self.stopping()):
-            yield self.pause(1.0)
+        while not (source.ended or self._strand.told()):
+            yield self.pause()

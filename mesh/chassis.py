@@ -17,13 +17,14 @@ from typing import Any, ClassVar, TypeAlias
 
 from kamesh.component import Component
 from kamesh.errors import ComponentFailed, Ended, LinkageRefused, NameTaken, NotSuitable
-from kamesh.linking import End, Ends, did_you_mean
-from kamesh.messages import Failure, ProducerFinished, Shutdown
+from kamesh.inbox import Inbox
+from kamesh.linking import End, Ends, did_you_mean, ends_of
+from kamesh.messages import ProducerFinished, Shutdown
+from kamesh.outbox import Outbox
 from kamesh.owner import Policy
 from kamesh.scheduler import TaskState
 from kamesh.strand import Strand
 from kamesh.transformer import PureTransformer
-from kamesh.wiring import ByDemand, ToAll
 
 __all__ = ["Chassis", "Graphline", "Part", "Pipeline"]
 
@@ -39,14 +40,17 @@ class ChassisStrand(Strand):
 
     __slots__ = ("just_ended",)
 
+    children: dict[Strand, None]  # those that have not ended, in the order they were put in
+
     def __init__(self, component: Component, name: str) -> None:
-        """Begin with none ended."""
+        """Begin with none."""
         super().__init__(component, name)
+        self.children = {}
         self.just_ended: list[Strand] = []
 
     def child_ended(self, child: Strand) -> None:
         """Note it, and look."""
-        self.children = tuple(one for one in self.children if one is not child)
+        self.children.pop(child, None)
         self.just_ended.append(child)
         self.wake()
 
@@ -72,16 +76,24 @@ class Chassis(Component):
         self: Chassis = super().__new__(cls)  # type: ignore[assignment]
         self.parts = {}
         self._broken = None
+        self._numbers = {}
         return self
 
-    _broken: Failure | None
-
     parts: dict[str, Component]
+    _broken: Strand | None  # the part whose failure ends the chassis
+    _numbers: dict[str, int]  # the last number given to parts of one name
 
     # -- parts
 
     def add(self, part: Part, name: str | None = None) -> Component:
         """Put in one more part; it starts at once if the chassis runs."""
+        component = self.hold(part, name)
+        if self._strand.runtime is not None:
+            component._strand.start(self._strand.runtime)
+        return component
+
+    def hold(self, part: Part, name: str | None = None) -> Component:
+        """Put in one more part, and do not start it yet."""
         component = as_component(part)
         strand = component._strand
         if strand in self._strand.with_all_above():
@@ -90,29 +102,39 @@ class Chassis(Component):
             raise NameTaken(f"{component.path} is a part of {strand.parent.path} already")
         if strand.state is not TaskState.NEW:
             raise Ended(f"{component.path} is {component.state}: a part is added before it starts")
+        if self._strand.state is TaskState.ENDED:
+            raise Ended(f"{self.path} has ended: {component.path} would never run in it")
         if name is None:
-            name = _unused(component.name, self.parts)
+            name = self._unused(component.name)
         elif name in self.parts:
             raise NameTaken(f"{self.path} has a part named {name!r} already")
+        elif not name:
+            raise NotSuitable(f"a part of {self.path} needs a name; '' means {self.path} itself")
         self.parts[name] = component
         component.name = name
         strand.parent = self._strand
-        self._strand.children += (strand,)
+        self._strand.children[strand] = None
         strand.set_path(f"{self.path}/{name}")
-        if self._strand.runtime is not None and self._strand.state is not TaskState.ENDED:
-            strand.start(self._strand.runtime)
         return component
+
+    def _unused(self, name: str) -> str:
+        wanted = name
+        while wanted in self.parts:
+            self._numbers[name] = self._numbers.get(name, 1) + 1
+            wanted = f"{name}-{self._numbers[name]}"
+        return wanted
 
     def remove(self, name: str) -> Component:
         """Stop a part and take it out, with the linkages it has."""
         component = self.part(name)
+        strand = component._strand
+        if self.parts.get(component.name) is not component:
+            raise LinkageRefused(f"{component.path} is not a part of {self.path}")
         self.unlink(component)
-        del self.parts[name]
-        self._strand.children = tuple(
-            s for s in self._strand.children if s is not component._strand
-        )
-        component._strand.parent = None
-        component.stop()
+        del self.parts[component.name]
+        self._strand.children.pop(strand, None)
+        strand.parent = None
+        strand.stop()
         return component
 
     def part(self, name: object) -> Component:
@@ -134,38 +156,42 @@ class Chassis(Component):
         """Start the parts, pass on what is told on `control`, and end when they all have."""
         strand = self._strand
         assert strand.runtime is not None
-        for child in strand.children:
+        for child in list(strand.children):
             child.start(strand.runtime)
         while True:
-            ended, strand.just_ended = strand.just_ended, []
-            for child in ended:
-                self.part_ended(child)
+            self._look_at_ended()
             if not strand.children or self._broken is not None:
                 break
             self.pass_on_control()
             yield self.pause()
         if self._broken is not None:
             yield from self._wind_up()
-            raise ComponentFailed(self._broken)
+            raise ComponentFailed(self._broken.failure) from self._broken.error
+
+    def _look_at_ended(self) -> None:
+        ended, self._strand.just_ended = self._strand.just_ended, []
+        for child in ended:
+            self.part_ended(child)
 
     def part_ended(self, child: Strand) -> None:
         """Do what is declared for a part that has ended."""
         if child.failure is None:
             return
-        if self.on_failure == "stop":
-            self._broken = child.failure
+        if self.on_failure == "stop" and self._broken is None:
+            self._broken = child
         else:
             log.error("%s; the others of %s go on", child.failure, self.path)
 
     def _wind_up(self) -> Generator[None, None, None]:
         """Have the parts that are left finish what they have; after GRACE seconds end them."""
-        for child in self._strand.children:
+        for child in list(self._strand.children):
             control = child.inboxes.get("control")
             if control is not None:
                 control.deliver(ProducerFinished(self.path))
         until = self.now() + GRACE
         while self._strand.children and self.now() < until:
             yield self.pause(until - self.now())
+            self._look_at_ended()
 
     def pass_on_control(self) -> None:
         """Give every part that has no control linkage what was told to the chassis."""
@@ -173,10 +199,13 @@ class Chassis(Component):
             self.tell_parts(message)
 
     def tell_parts(self, message: object) -> None:
-        """Put `message` into the control of every part to whose control nothing is linked."""
-        for child in self._strand.children:
+        """Put `message` into the control of every part to whose control nothing is linked.
+
+        Nor is anything when it was only linked to the signals of parts that have ended.
+        """
+        for child in list(self._strand.children):
             control = child.inboxes.get("control")
-            if control is not None and not control.sources:
+            if control is not None and not _is_told(control):
                 control.deliver(message)
 
 
@@ -186,11 +215,15 @@ class Pipeline(Chassis):
     Example: `Pipeline(ConsoleReader(), str.upper, ConsoleEchoer()).run()`. A plain callable stands
     for a component that applies it to each message.
 
-    Boxes: its inbox and control are the first one's, its outbox and signal the last one's.
+    Boxes: its inbox is the first one's, its outbox and signal the last one's; what it is told on
+    control it tells the first one that still runs, and each tells the next by its signal.
 
     How it ends: when all parts have. When one ends before those that feed it, these are told to stop,
     as in a Unix pipe.
     """
+
+    _places: Mapping[str, int]
+    _done = 0  # how many of the row have ended, or were told to
 
     def __init__(
         self,
@@ -201,35 +234,39 @@ class Pipeline(Chassis):
     ) -> None:
         """Wire `parts` in their order; with no part at all it ends at once."""
         super().__init__(name=name)
-        self.on_failure = _failure_choice(on_failure)
+        self.on_failure = failure_choice(on_failure)
         self.placement = dict(placement or {})
-        names = [_name_of(self, part) for part in parts]
+        names = [self.add(part).name for part in parts]
+        self._places = {name: place for place, name in enumerate(names)}
         if not names:
             return
         for before, after in pairwise(names):
             self.link((before, "outbox"), (after, "inbox"))
             self.link((before, "signal"), (after, "control"))
-        first, last = self.parts[names[0]]._strand, self.parts[names[-1]]._strand
-        for box in ("inbox", "control"):
-            if box in first.inboxes:
-                self.link(("", box), (names[0], box))
+        if "inbox" in self.parts[names[0]]._strand.inboxes:
+            self.link(("", "inbox"), (names[0], "inbox"))
         for box in ("outbox", "signal"):
-            if box in last.outboxes:
+            if box in self.parts[names[-1]]._strand.outboxes:
                 self.link((names[-1], box), ("", box))
 
     def part_ended(self, child: Strand) -> None:
         """Tell those before it to stop as well."""
         super().part_ended(child)
-        names = list(self.parts)
-        place = names.index(child.name)
-        for name in names[:place]:
-            before = self.parts[name]._strand
-            if before in self._strand.children:
+        ended = self._places.get(child.name, -1)
+        for before in list(self._strand.children):
+            place = self._places.get(before.name, -1)
+            if place > ended:
+                break
+            if place >= self._done and "control" in before.inboxes:
                 before.inboxes["control"].deliver(Shutdown(f"{child.path} has ended"))
+        self._done = max(self._done, ended + 1)
 
-
-def _name_of(chassis: Chassis, part: Part) -> str:
-    return chassis.add(part).name
+    def tell_parts(self, message: object) -> None:
+        """Put `message` into the control of the first part that still runs."""
+        for child in self._strand.children:
+            if "control" in child.inboxes:
+                child.inboxes["control"].deliver(message)
+                return
 
 
 class Graphline(Chassis):
@@ -261,7 +298,7 @@ class Graphline(Chassis):
     ) -> None:
         """Add `parts` under their names and wire them."""
         super().__init__(name=name)
-        self.on_failure = _failure_choice(on_failure)
+        self.on_failure = failure_choice(on_failure)
         self.placement = dict(placement or {})
         for each, part in parts.items():
             self.add(part, each)
@@ -278,12 +315,16 @@ class Graphline(Chassis):
 
     def _grow(self, source: End, ends: Ends) -> None:
         """Add the boxes of its own that the linkages name."""
-        if source[:1] == ("",) and source[1] not in self._strand.inboxes:
+        boxes = {**self._strand.inboxes, **self._strand.outboxes}
+        if _is_own(source) and source[1] not in boxes:
             self.add_inbox(source[1])
-        several = ends.ends if isinstance(ends, ToAll | ByDemand) else ends
-        for end in [several] if isinstance(several, tuple) and several[:1] == ("",) else several:
-            if isinstance(end, tuple) and end[:1] == ("",) and end[1] not in self._strand.outboxes:
+        for end in ends_of(ends):
+            if _is_own(end) and end[1] not in boxes:
                 self.add_outbox(end[1])
+
+
+def _is_own(end: object) -> bool:
+    return isinstance(end, tuple) and len(end) == 2 and end[0] == ""
 
 
 def as_component(part: Part) -> Component:
@@ -297,15 +338,13 @@ def as_component(part: Part) -> Component:
     raise NotSuitable(f"{part!r} is neither a component nor a callable")
 
 
-def _failure_choice(word: str) -> str:
+def failure_choice(word: str) -> str:
     if word not in ("stop", "continue"):
         raise NotSuitable(f"on_failure={word!r}: it is 'stop' or 'continue'")
     return word
 
 
-def _unused(name: str, taken: Mapping[str, object]) -> str:
-    number, wanted = 1, name
-    while wanted in taken:
-        number += 1
-        wanted = f"{name}-{number}"
-    return wanted
+def _is_told(control: Inbox) -> bool:
+    """Say whether something is linked to `control`, other than signals that have ended."""
+    sources = [linkage.source for linkage in control.sources]
+    return any(not (isinstance(s, Outbox) and s.name == "signal" and s.ended) for s in sources)

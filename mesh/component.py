@@ -9,48 +9,32 @@ Laws
 from __future__ import annotations
 
 import inspect
-from collections.abc import Awaitable, Generator, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from kamesh import linking, running
+from kamesh.asyncstrand import AsyncStrand
+from kamesh.declaring import declare_boxes
 from kamesh.errors import Ended, LinkageRefused, NotSuitable, UnknownBox
+from kamesh.handle import Handle
 from kamesh.inbox import Inbox, InboxStatistics
-from kamesh.linking import End, Ends
+from kamesh.linking import End, Ends, did_you_mean, policy_of
 from kamesh.outbox import Outbox
 from kamesh.owner import DEFAULT_BOUND, Policy
 from kamesh.scheduler import TaskState
-from kamesh.strand import AsyncStrand, Strand
+from kamesh.strand import Strand
 from kamesh.wiring import Linkage, unlink
-
-if TYPE_CHECKING:
-    from kamesh.handle import Handle
 
 __all__ = ["Component", "ComponentStatistics", "strand_of"]
 
 _ids = count(1)
 
 
-class BoxAttribute:
-    """Lets `self.video` be the box named "video"; an attribute of that name set by hand hides it."""
-
-    def __init__(self, name: str) -> None:
-        """Remember which."""
-        self.name = name
-
-    def __get__(self, component: Component | None, owner: type) -> Any:
-        """Give the box."""
-        if component is None:
-            return self
-        strand = component._strand
-        box = strand.inboxes.get(self.name)
-        return strand.outboxes[self.name] if box is None else box
-
-
 @dataclass(frozen=True, slots=True)
 class ComponentStatistics:
-    """One component in figures."""
+    """One component in figures: its turns, and for each outbox how many messages it has sent."""
 
     path: str
     kind: str
@@ -109,7 +93,7 @@ class Component:
     def __init_subclass__(cls, **more: Any) -> None:
         """Read the boxes that the class declares, and which kind of `main` it has."""
         super().__init_subclass__(**more)
-        _declare_boxes(cls)
+        declare_boxes(cls, Component.inboxes, Component.outboxes)
         if "main" in cls.__dict__:
             is_async = inspect.iscoroutinefunction(inspect.unwrap(cls.main))
             if is_async and cls._strand_kind is Strand:
@@ -176,7 +160,7 @@ class Component:
         try:
             box = self._strand.outboxes[outbox]
         except KeyError:
-            raise self._no_box("outbox", outbox) from None
+            raise self.no_box("outbox", outbox) from None
         box.put(message)
         return box
 
@@ -188,7 +172,6 @@ class Component:
 
     def finish(self, outbox: str = "outbox") -> None:
         """End one outbox: whoever it feeds hears that its stream is over. The others go on."""
-        self._strand.settle_feeds()
         self._outbox(outbox).finish()
 
     def recv(self, inbox: str = "inbox") -> Any:
@@ -208,17 +191,28 @@ class Component:
         return self._strand.room() if outbox is None else self._outbox(outbox).room()
 
     def pause(self, timeout: float | None = None) -> Any:
-        """Sleep at the next `yield` until something arrives, or for at most `timeout` seconds."""
+        """Sleep at the next `yield` until something arrives, or for at most `timeout` seconds.
+
+        It gives None, which is what `yield self.pause()` then yields.
+        """
         strand = self._strand
         strand.pausing = True
-        if timeout is not None and strand.runtime is not None:
+        if strand.runtime is None:
+            return None
+        if timeout is not None:
             strand.runtime.scheduler.wake_later(strand, timeout)
+        elif strand.timer is not None:  # of an earlier pause, which something else has ended
+            strand.runtime.scheduler.drop_timer(strand)
+        return None
 
     async def wait(self) -> None:
-        """Wait, in a coroutine, until something arrives at any inbox or one of them ends."""
+        """Wait, in a coroutine, until something arrives at any inbox or one of them ends.
+
+        What has arrived since the last `wait()` counts, whether it has been taken or not.
+        """
         strand = self._strand
         if not isinstance(strand, AsyncStrand):
-            raise NotSuitable(f"{self.path} is no coroutine: it waits with `yield self.pause()`")
+            raise NotSuitable(f"{self.path}: wait() is for `async def main`; use pause()")
         await strand.wait()
 
     def stopping(self) -> bool:
@@ -240,13 +234,13 @@ class Component:
     def add_inbox(self, name: str, bound: int | None = DEFAULT_BOUND) -> str:
         """Add an inbox while it runs; a name already there is made distinct. The name is returned."""
         name = _distinct(name, self._strand.inboxes)
-        self._strand.inboxes[name] = self._strand.inbox_type(name, self._strand, bound)
+        self._strand.inboxes[name] = self._strand.make_inbox(name, bound)
         return name
 
     def add_outbox(self, name: str) -> str:
         """Add an outbox while it runs; a name already there is made distinct. The name is returned."""
         name = _distinct(name, self._strand.outboxes)
-        self._strand.outboxes[name] = Outbox(name, self._strand)
+        self._strand.outboxes[name] = self._strand.make_outbox(name)
         return name
 
     def delete_inbox(self, name: str) -> None:
@@ -263,20 +257,23 @@ class Component:
         try:
             return self._strand.inboxes[name]
         except KeyError:
-            raise self._no_box("inbox", name) from None
+            raise self.no_box("inbox", name) from None
 
     def _outbox(self, name: str) -> Outbox:
         try:
             return self._strand.outboxes[name]
         except KeyError:
-            raise self._no_box("outbox", name) from None
+            raise self.no_box("outbox", name) from None
 
-    def _no_box(self, kind: str, name: str) -> UnknownBox:
-        have = self._strand.inboxes if kind == "inbox" else self._strand.outboxes
-        plural = "inboxes" if kind == "inbox" else "outboxes"
+    def no_box(self, kind: str, name: str) -> UnknownBox:
+        """Make the sentence for a box (inbox, outbox, or either) that is not there."""
+        strand = self._strand
+        sorts: dict[str, Mapping[str, object]]
+        sorts = {"inbox": strand.inboxes, "outbox": strand.outboxes}
+        have = sorts.get(kind, {**strand.inboxes, **strand.outboxes})
         return UnknownBox(
-            f"{self.path} ({type(self).__name__}) has no {kind} {name!r}; its {plural}: "
-            + ", ".join(map(repr, have))
+            f"{self.path} ({type(self).__name__}) has no {kind} {name!r}"
+            f"{did_you_mean(name, have)}; its {kind}es: " + ", ".join(map(repr, have))
         )
 
     # -- linkages
@@ -295,7 +292,7 @@ class Component:
         A box is a pair of a component (its name within a chassis, `""` for itself) and the box's name.
         The linkages are undone when this component ends.
         """
-        made = linking.link_ends(self, source, to, Policy(policy))
+        made = linking.link_ends(self, source, to, policy_of(policy))
         self._strand.made += made
         return made
 
@@ -321,13 +318,17 @@ class Component:
 
     def background(self) -> Handle:
         """Run it in a thread of its own, and give a handle to put messages in and get them out."""
-        from kamesh.handle import Handle  # a handle is made of components' parts: it stands above
-
         return Handle(self)
 
     def stop(self) -> None:
-        """End it now, and only it; from its event loop's own thread."""
-        self._strand.stop()
+        """End it now, and only it; from any thread. If it stops itself, at its next `yield`."""
+        strand = self._strand
+        if strand.state is TaskState.ENDED:
+            return
+        if strand.runtime is None:
+            strand.stop()
+        else:
+            strand.runtime.call(strand.stop)
 
     def statistics(self) -> ComponentStatistics:
         """Give the figures."""
@@ -346,9 +347,8 @@ class Component:
         """Give figures of its own, for `statistics()`: frames, bytes, viewers; none unless written."""
         return {}
 
-    def nested(self, generator: Generator[Any, Any, Any]) -> Generator[Any, Any, Any]:
-        """Run `generator` to its end, then go on: `yield from self.nested(...)`."""
-        return (yield from generator)
+
+declare_boxes(Component, Component.inboxes, Component.outboxes)
 
 
 def strand_of(component: object) -> Strand:
@@ -357,28 +357,6 @@ def strand_of(component: object) -> Strand:
     if not isinstance(strand, Strand):
         raise NotSuitable(f"{component!r} is not a component")
     return strand
-
-
-def _declare_boxes(cls: type[Component]) -> None:
-    for kind, always in (("inboxes", "control"), ("outboxes", "signal")):
-        boxes = getattr(cls, kind)
-        if not isinstance(boxes, Mapping):
-            boxes = dict.fromkeys(boxes, "")
-        if always not in boxes:
-            boxes = {**boxes, always: getattr(Component, kind)[always]}
-        setattr(cls, kind, boxes)
-    both = set(cls.inboxes) & set(cls.outboxes)
-    if both:
-        raise NotSuitable(f"{cls.__name__} has an inbox and an outbox both named {min(both)!r}")
-    for name in set(cls.bounds) - set(cls.inboxes):
-        raise UnknownBox(f"{cls.__name__}.bounds names {name!r}, which is not one of its inboxes")
-    for name in (*cls.inboxes, *cls.outboxes):
-        if not hasattr(cls, name):
-            setattr(cls, name, BoxAttribute(name))
-
-
-for _name in (*Component.inboxes, *Component.outboxes):
-    setattr(Component, _name, BoxAttribute(_name))
 
 
 def _distinct(name: str, taken: Mapping[str, object]) -> str:

@@ -4,41 +4,77 @@ Laws
 1. Every call may be made from any thread; `put` waits while the inbox is full, `get` while nothing
    has come, both for as long as they are told to.
 2. The component runs in a thread with an event loop of its own, which ends when the component does.
+3. What it fails with reaches whoever waits for its end, and stands behind the Ended that others get.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+from collections.abc import Callable
+from contextlib import suppress
+from time import monotonic
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kamesh.component import Component, strand_of
 from kamesh.errors import EmptyInbox, Ended
 from kamesh.messages import Shutdown
-from kamesh.runtime import Runtime, current_runtime, run_strand
+from kamesh.runtime import current_runtime, run_strand
 from kamesh.scheduler import ASLEEP, ENDED
-from kamesh.threaded import ThreadStrand
+from kamesh.strand import Strand
+from kamesh.threadstrand import ThreadStrand
 from kamesh.wiring import link
+
+if TYPE_CHECKING:
+    from kamesh.component import Component
+    from kamesh.runtime import Runtime
 
 __all__ = ["Handle"]
 
+START = 30.0  # seconds a new thread may take to begin
+PATIENCE = 5.0  # seconds that a component which is stopped may take to end
 
-class _Outside(Component):
-    """What stands for the code outside: its outboxes feed the component, its inboxes hear from it."""
-
-    _strand_kind = ThreadStrand
+log = logging.getLogger("kamesh")
 
 
-class _OutsideStrand(ThreadStrand):
+class _Outside(ThreadStrand):
+    """What stands for the code outside: its outboxes feed the component, its inboxes hear from it.
+
+    It has no thread of its own: whoever holds the handle is the thread.
+    """
+
     __slots__ = ()
 
-    def begin(self, runtime: Runtime) -> None:
-        """Have no thread of its own: whoever holds the handle is the thread."""
+    def __init__(self, inner: Strand) -> None:
+        super().__init__(inner.component, "outside")
+        self.inboxes = {name: self.make_inbox(name, 1024) for name in inner.outboxes}
+        self.outboxes = {name: self.make_outbox(name) for name in inner.inboxes}
+
+    def join(self, inner: Strand, runtime: Runtime) -> None:
+        """Link its boxes to those of `inner` that nothing is linked to."""
+        self.runtime = runtime
         self.state = ASLEEP
+        for name, inbox in inner.inboxes.items():
+            if not inbox.sources and name in self.outboxes:
+                link(self.outboxes[name], inbox)
+        for name, outbox in inner.outboxes.items():
+            if not outbox.targets and name in self.inboxes:
+                link(outbox, self.inboxes[name])
 
+    def finish(self) -> None:
+        """End what is put in, once all of it is delivered."""
+        self.after_delivery(self._finish)
 
-_Outside._strand_kind = _OutsideStrand
+    def _finish(self) -> None:
+        for name, outbox in self.outboxes.items():
+            if name != "control":  # it can still be told to stop
+                outbox.finish()
+
+    def keep_all(self) -> None:
+        """Block nobody any more: what comes out from now on is kept, however much it is."""
+        for inbox in self.inboxes.values():
+            inbox.bound = None
 
 
 class Handle:
@@ -49,60 +85,54 @@ class Handle:
             upper.put("hello")
             print(upper.get(timeout=1.0))     # HELLO
 
-    How it ends: `finish()` ends what is put in, and the component then ends by itself; `stop()` asks it
-    to stop. Leaving the `with` finishes and waits.
+    How it ends: `finish()` ends what is put in, and the component then ends by itself; `stop()` asks
+    it to stop. Leaving the `with` finishes and waits; what has come out can still be got.
     """
 
     def __init__(self, component: Component) -> None:
         """Start `component` in a thread."""
         self._component = component
-        self._inner = strand_of(component)
-        self._outside = _Outside(name="outside")
-        self._strand: ThreadStrand = self._outside._strand  # type: ignore[assignment]
-        for name in self._inner.inboxes:
-            if name not in self._strand.outboxes:
-                self._outside.add_outbox(name)
-        for name in self._inner.outboxes:
-            if name not in self._strand.inboxes:
-                self._outside.add_inbox(name)
+        self._inner = component._strand
+        self._outside = _Outside(self._inner)
         self._error: BaseException | None = None
+        self._finished = False
         self._started = threading.Event()
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="kamesh", daemon=True)
         self._thread.start()
-        self._started.wait(30.0)
+        self._started.wait(START)
 
     def _work(self) -> None:
         try:
             asyncio.run(self._main())
         except BaseException as error:
             self._error = error
+            log.error("in the background: %s", error or type(error).__name__)
         finally:
-            self._strand.state = ENDED
+            self._outside.state = ENDED
             self._started.set()
             self._over.set()
-            self._strand.wake()
+            self._outside.wake()
 
     async def _main(self) -> None:
-        for name, inbox in self._inner.inboxes.items():
-            if not inbox.sources:
-                link(self._strand.outboxes[name], inbox)
-        for name, outbox in self._inner.outboxes.items():
-            if not outbox.targets:
-                link(outbox, self._strand.inboxes[name])
-        self._strand.start(current_runtime())
+        self._outside.join(self._inner, current_runtime())
         self._started.set()
         await run_strand(self._inner)
 
     def put(self, message: object, inbox: str = "inbox") -> None:
-        """Put `message` into an inbox of the component, waiting for room."""
-        box = self._strand.outboxes.get(inbox)
-        if box is None or inbox not in self._inner.inboxes:
-            self._component._inbox(inbox)
-            raise Ended(f"{inbox!r} was added after the handle was made")
+        """Put `message` into an inbox of the component, waiting for room; Ended if it has ended."""
+        self._component._inbox(inbox)
+        box = self._outside.outboxes.get(inbox)
         if self._over.is_set():
-            raise Ended(f"{self._component.path} has ended: nothing can be put into it")
-        self._strand.emit(box, message)
+            raise Ended(f"{self._component.path} has ended: nothing can be put in") from self._error
+        if self._finished and inbox != "control":
+            raise Ended(f"nothing more can be put into {self._component.path} after finish()")
+        if box is None or not box.targets:
+            raise Ended(f"{self._component.path}.{inbox} is fed by others, not by this handle")
+        try:
+            self._outside.emit(box, message)
+        except Ended:
+            raise Ended(f"{self._component.path} ended meanwhile") from self._error
 
     def get(self, outbox: str = "outbox", timeout: float | None = None) -> Any:
         """Get the oldest message of an outbox, waiting up to `timeout` seconds (None: for ever).
@@ -110,37 +140,36 @@ class Handle:
         EmptyInbox if none has come by then, Ended if none can come any more.
         """
         self._component._outbox(outbox)
-        inbox = self._strand.inboxes[outbox]
-        if not inbox.queue and timeout != 0.0:
-            self._strand.wait_until(
-                lambda: bool(inbox.queue) or inbox.ended or self._over.is_set(), timeout
+        inbox = self._outside.inboxes[outbox]
+        until = None if timeout is None else monotonic() + timeout
+        while True:
+            over = self._over.is_set() or inbox.ended
+            try:
+                message = inbox.queue.popleft()
+                break
+            except IndexError:
+                pass
+            left = None if until is None else until - monotonic()
+            if over:
+                raise Ended(f"{self._component.path}.{outbox} has ended") from self._error
+            if left is not None and left <= 0:
+                raise EmptyInbox(f"nothing has come from {self._component.path}.{outbox}")
+            self._outside.wait_until(
+                lambda: bool(inbox.queue) or inbox.ended or self._over.is_set(), left
             )
-        try:
-            message = inbox.queue.popleft()
-        except IndexError:
-            if inbox.ended or self._over.is_set():
-                raise Ended(f"{inbox.label}: the stream has ended") from None
-            raise EmptyInbox(f"nothing has come from {self._component.path}.{outbox}") from None
         if not self._over.is_set():
-            self._strand._settle_soon()
+            self._outside.settle_soon()
         return message
 
     def finish(self) -> None:
         """Say that nothing more will be put in."""
-        self._call(self._finish)
-
-    def _finish(self) -> None:
-        self._strand._flush()
-        if self._strand._outgoing:
-            assert self._strand.runtime is not None
-            self._strand.runtime.loop.call_later(0.01, self._finish)
-            return
-        for outbox in self._strand.outboxes.values():
-            outbox.finish()
+        self._finished = True
+        self._call(self._outside.finish)
 
     def stop(self) -> None:
-        """Ask it to stop now."""
-        self.put(Shutdown(), "control")
+        """Ask it to stop now; nothing to do if it has ended."""
+        if not self._over.is_set():
+            self.put(Shutdown(), "control")
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for its end; raise what it failed with. False if it still runs after `timeout`."""
@@ -151,10 +180,11 @@ class Handle:
             raise self._error
         return True
 
-    def _call(self, function: Any) -> None:
-        runtime = self._strand.runtime
+    def _call(self, function: Callable[[], None]) -> None:
+        runtime = self._outside.runtime
         if runtime is not None and not self._over.is_set():
-            runtime.loop.call_soon_threadsafe(function)
+            with suppress(RuntimeError):  # it has ended this very moment
+                runtime.loop.call_soon_threadsafe(function)
 
     def __enter__(self) -> Handle:
         """Give itself."""
@@ -168,8 +198,9 @@ class Handle:
     ) -> None:
         """Finish and wait for the end; after an error in the `with`, stop it."""
         if error is None:
+            self._call(self._outside.keep_all)
             self.finish()
             self.wait()
         elif not self._over.is_set():
-            self.stop()
-            self._over.wait(5.0)
+            self._call(self._inner.stop)
+            self._over.wait(PATIENCE)

@@ -5,18 +5,19 @@ Laws
 2. A full inbox refuses nothing: it makes its writers wait, unless a linkage has another policy.
 3. `level` is the length the accounts agree on; `len()` is what the queue holds in mid-turn.
 4. It has ended when something has fed it, all that fed it has ended, and it is empty.
+5. `arrived` = `taken` + `level` + what was dropped out of the queue; all that was sent to it is
+   `taken` + `level` + `dropped`.
 """
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
 
-from kamesh.errors import EmptyInbox
+from kamesh.errors import EmptyInbox, NotSuitable
 from kamesh.owner import DEFAULT_BOUND, UNLIMITED, Owner, Policy
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kamesh.outbox import Feed
     from kamesh.wiring import Linkage
 
-__all__ = ["Inbox", "InboxStatistics"]
+__all__ = ["ControlInbox", "Inbox", "InboxStatistics"]
 
 _NOTHING: deque[Any] = deque(maxlen=0)  # stands in for a queue until something is linked or arrives
 _DONE: Iterator[Any] = iter(())
@@ -32,7 +33,7 @@ _DONE: Iterator[Any] = iter(())
 
 @dataclass(frozen=True, slots=True)
 class InboxStatistics:
-    """One inbox in figures: messages now, room, and messages in all since it was made."""
+    """One inbox in figures: messages now, and messages in all since it was made."""
 
     name: str
     level: int
@@ -53,7 +54,6 @@ class Inbox:
     __slots__ = (
         "_bound",
         "_handing_out",
-        "_wakers",
         "arrived",
         "closed",
         "discarded",
@@ -78,7 +78,7 @@ class Inbox:
         """Make an empty inbox that nothing feeds."""
         self.name = name
         self.owner = owner
-        self._bound = bound
+        self._bound = _checked(bound, name)
         self.queue: deque[Any] = _NOTHING
         self.level = self.arrived = self.taken = self.dropped = 0
         self.feeds: tuple[Feed, ...] = ()
@@ -92,7 +92,6 @@ class Inbox:
         self.discarded = 0  # dropped after they had been in the queue
         self.hearers: tuple[Callable[[int], None], ...] = ()  # told how many in all have left
         self._handing_out: Iterator[Any] = _DONE
-        self._wakers: list[asyncio.Future[None]] | None = None
 
     @property
     def label(self) -> str:
@@ -106,9 +105,9 @@ class Inbox:
 
     @bound.setter
     def bound(self, bound: int | None) -> None:
-        self._bound = bound
+        self._bound = _checked(bound, self.name)
         for feed in self.feeds:
-            feed.limit = self._limit(feed)
+            feed.limit = self.limit(feed)
         self.release()
 
     @property
@@ -133,6 +132,10 @@ class Inbox:
             pass
         self._handing_out = handing_out = repeat(queue, min(len(queue), max(self.owner.room(), 0)))
         return map(deque.popleft, handing_out)
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """Take messages until the stream ends; for components whose `main` is `async def`."""
+        raise NotSuitable(f"{self.label}: `async for` is for `async def main`; write `for` here")
 
     def recv(self) -> Any:
         """Take the oldest message; EmptyInbox if there is none."""
@@ -160,7 +163,7 @@ class Inbox:
 
     def release(self) -> None:
         """Tell the writers that wait, if there is room."""
-        if self.waiting and (self._bound is None or len(self.queue) < self._bound or self.closed):
+        if self.waiting and (self._bound is None or len(self.queue) < self._bound):
             waiting, self.waiting = self.waiting, {}
             for writer in waiting:
                 writer.room_again()
@@ -176,32 +179,53 @@ class Inbox:
         """Bring one message in, accounted for at once; where nothing is linked on, it stays here."""
         if self.targets:
             for linkage in self.targets:
-                if isinstance(linkage.sink, Inbox):  # an inbox passes on to inboxes only
-                    linkage.sink.deliver(message)
-            return
-        self.open()
-        self.queue.append(message)
-        self.level += 1
-        self.arrived += 1
-        self.owner.arrived(self)
+                assert isinstance(linkage.sink, Inbox)  # an inbox passes on to nothing else
+                linkage.sink.deliver(message)
+        elif self.closed:
+            self.dropped += 1
+        else:
+            self.open()
+            self.queue.append(message)
+            self.level += 1
+            self.arrived += 1
+            self.owner.arrived(self)
 
     def discard(self, count: int) -> None:
         """Drop the `count` oldest messages, and count them."""
         for _ in range(count):
             if self.queue:  # a thread may have taken it meanwhile
+                next(self._handing_out, None)
                 self.queue.popleft()
                 self.level -= 1
                 self.dropped += 1
                 self.discarded += 1
-        next(self._handing_out, None)
+
+    def empty(self) -> list[Any]:
+        """Take out all that waits, as if it had never arrived."""
+        for _ in self._handing_out:  # an iteration that is under way has nothing left to take
+            pass
+        messages = list(self.queue)
+        self.queue.clear()
+        self.level -= len(messages)
+        self.arrived -= len(messages)
+        return messages
+
+    def put_back(self, messages: list[Any]) -> None:
+        """Take in what waited elsewhere before."""
+        self.open()
+        self.queue.extend(messages)
+        self.level += len(messages)
+        self.arrived += len(messages)
+        if messages:
+            self.owner.arrived(self)
 
     def add_feed(self, feed: Feed) -> None:
-        """Count one more feeder."""
+        """Count one more feeder; one that has ended already is one that ends now."""
         self.open()
         self.feeds += (feed,)
-        self.live += feed.live
-        self.finished += not feed.live
-        feed.limit = self._limit(feed)
+        self.live += 1
+        if not feed.live:
+            self.feed_ended(feed.source.failure)
 
     def remove_feed(self, feed: Feed) -> None:
         """Forget a feeder that was unlinked; to be unlinked is not to end."""
@@ -225,64 +249,50 @@ class Inbox:
         if self.closed:
             return
         self.closed = True
-        self.dropped += len(self.queue)
-        self.queue.clear()
-        self.level = 0
-        self.waiting.clear()
         for feed in self.feeds:
-            feed.limit = UNLIMITED
-            feed.source.bind()
+            feed.source.owner.rewired()
+        unread = len(self.empty())
+        self.arrived += unread
+        self.dropped += unread
+        self.waiting.clear()
         for feed in self.feeds:
             feed.source.owner.room_again()
 
-    def _limit(self, feed: Feed) -> int:
-        blocks = feed.policy is Policy.BLOCK and not self.closed and self._bound is not None
-        return self._bound if blocks and self._bound is not None else UNLIMITED
+    def limit(self, feed: Feed) -> int:
+        """Say how many messages may be here before the writer of `feed` has to wait.
 
-    # waiting, for async components
-
-    def __aiter__(self) -> Inbox:
-        """Take messages until the stream ends, or the component is told to stop."""
-        return self
-
-    async def __anext__(self) -> Any:
-        """Take the next message, waiting for it."""
-        if self.hearers:
-            self.consumed()
-        while not self.queue or self.owner.stopped:
-            if self.ended or self.owner.stopping():
-                raise StopAsyncIteration
-            await self.wait()
-        message = self.queue.popleft()
-        self.level -= 1
-        self.taken += 1
-        if self.waiting:
-            self.release()
-        return message
-
-    def wait(self) -> asyncio.Future[None]:
-        """Give what is done when something arrives here or on `control`, or the stream ends."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if self._wakers is None:
-            self._wakers = []
-        self._wakers.append(future)
-        return future
-
-    def unwait(self, future: asyncio.Future[None]) -> None:
-        """Take back a `wait()` that nobody waits for any more."""
-        if self._wakers is not None and future in self._wakers:
-            self._wakers.remove(future)
-
-    def wake(self) -> None:
-        """Let go who waits."""
-        if self._wakers:
-            waiting, self._wakers = self._wakers, None
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+        Nobody waits for a component that has ended, nor for itself, nor in order to pass on what
+        others send.
+        """
+        if (
+            self._bound is None
+            or feed.policy is not Policy.BLOCK
+            or self.closed
+            or feed.source.owner is self.owner
+            or feed.source.sources
+        ):
+            return UNLIMITED
+        return self._bound
 
     def statistics(self) -> InboxStatistics:
         """Give the figures."""
         return InboxStatistics(
             self.name, self.level, self._bound, self.arrived, self.taken, self.dropped, self.ended
         )
+
+
+class ControlInbox(Inbox):
+    """The inbox that stop messages come to: it is read even while there is no room to answer."""
+
+    __slots__ = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Take everything that has arrived."""
+        while self.queue:
+            yield self.recv()
+
+
+def _checked(bound: int | None, name: str) -> int | None:
+    if bound is not None and bound < 1:
+        raise NotSuitable(f"{name!r} cannot hold {bound} messages: a bound is 1 or more, or None")
+    return bound

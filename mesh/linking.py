@@ -6,8 +6,8 @@ Law: a pair that names nothing is refused with the names there are, and the like
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from kamesh.errors import LinkageRefused, UnknownBox
 from kamesh.inbox import Inbox
@@ -18,28 +18,56 @@ from kamesh.wiring import ByDemand, Dealer, Linkage, ToAll, link, unlink
 if TYPE_CHECKING:
     from kamesh.component import Component
 
-__all__ = ["End", "Ends", "did_you_mean", "link_ends", "sever", "touches"]
+__all__ = [
+    "End", "Ends", "did_you_mean", "ends_of", "link_ends", "policy_of", "sever", "touches",
+]
 
 End: TypeAlias = tuple[Any, str]
-Ends: TypeAlias = End | ToAll | ByDemand | Iterable[End]
+Ends: TypeAlias = End | ToAll | ByDemand | Sequence[End]
 
 
 def link_ends(holder: Component, source: End, to: Ends, policy: Policy) -> list[Linkage]:
     """Make the linkages from `source` to the one box, or the several, that `to` names."""
-    if isinstance(to, ByDemand):
-        sinks = [_box(holder, end, leaving=False) for end in to.ends]
-        dealer = Dealer(f"{holder.path}/deal:{source[0]}.{source[1]}", len(sinks), to.ahead)
-        made = [link(_box(holder, source, leaving=True), dealer.inbox, policy=policy)]
-        return made + [link(box, sink) for box, sink in zip(dealer.outboxes, sinks, strict=True)]
-    if _is_end(to):
-        return [
-            link(_box(holder, source, leaving=True), _box(holder, to, leaving=False), policy=policy)
-        ]
-    if not isinstance(to, ToAll | list | tuple):
-        raise LinkageRefused(f"{to!r} is not a box: write (part, box), ToAll(...) or ByDemand(...)")
     start = _box(holder, source, leaving=True)
-    sinks = [_box(holder, end, leaving=False) for end in (to.ends if isinstance(to, ToAll) else to)]
-    return [link(start, sink, policy=policy, fanout="all") for sink in sinks]
+    sinks = [_box(holder, end, leaving=False) for end in ends_of(to)]
+    made: list[Linkage] = []
+    try:
+        if isinstance(to, ByDemand):
+            dealer = Dealer(f"{holder.path}/deal:{start.name}", len(sinks), to.ahead)
+            for box, sink in zip(dealer.outboxes, sinks, strict=True):
+                made.append(link(box, sink))
+            made.insert(0, link(start, dealer.inbox, policy=policy))
+        else:
+            fanout = None if _is_end(to) else "all"
+            for sink in sinks:
+                made.append(link(start, sink, policy=policy, fanout=fanout))
+    except LinkageRefused:
+        for linkage in made:  # all of them or none
+            unlink(linkage)
+        raise
+    return made
+
+
+def ends_of(to: Ends) -> list[End]:
+    """List the boxes that `to` names."""
+    if _is_end(to):
+        return [to]
+    if isinstance(to, ToAll | ByDemand):
+        to = to.ends
+    if not isinstance(to, list | tuple) or not to:
+        raise LinkageRefused(f"{to!r} is not a box: write (part, box), ToAll(...) or ByDemand(...)")
+    return list(to)
+
+
+def policy_of(word: Policy | str) -> Policy:
+    """Give the policy of that name."""
+    try:
+        return Policy(word)
+    except ValueError:
+        names = [one.value for one in Policy]
+        raise LinkageRefused(
+            f"there is no policy {word!r}{did_you_mean(word, names)}; there is {', '.join(names)}"
+        ) from None
 
 
 def touches(linkage: Linkage, component: Component) -> bool:
@@ -59,7 +87,7 @@ def did_you_mean(word: object, among: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
-def _is_end(to: object) -> bool:
+def _is_end(to: object) -> TypeGuard[End]:
     return isinstance(to, tuple) and len(to) == 2 and isinstance(to[1], str)
 
 

@@ -7,13 +7,18 @@ may send any other object on `signal` too, and only these have a meaning to kame
 from __future__ import annotations
 
 import linecache
+import os
+import sysconfig
 import traceback
 from dataclasses import dataclass
+from functools import cache
 from types import TracebackType
 
 from kamesh.codec import register
 
 __all__ = ["Failure", "ProducerFinished", "Shutdown", "failure_of"]
+
+OURS = os.path.dirname(__file__)
 
 
 @register
@@ -40,7 +45,10 @@ class Shutdown:
 @register
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a stream broke: the component that raised, what it raised, and at which line of whose file."""
+    """Why a stream broke: the component that raised, what it raised, and at which line of whose file.
+
+    `box` is the outbox that ended with it, where it is told to those whom that box feeds.
+    """
 
     component: str
     error: str
@@ -48,19 +56,22 @@ class Failure:
     file: str = ""
     line: int = 0
     text: str = ""
+    box: str = ""
 
     def __str__(self) -> str:
         """Put it in a sentence."""
         where = f" at {self.file}:{self.line}: `{self.text}`" if self.file else ""
         what = f"{self.error}: {self.message}" if self.message else self.error
-        return f"{self.component} failed with {what}{where}"
+        who = f"{self.component}.{self.box} broke off" if self.box else f"{self.component} failed"
+        return f"{who} with {what}{where}"
 
 
-def failure_of(component: str, error: BaseException, *, ours: str = "") -> Failure:
+def failure_of(component: str, error: BaseException, *, ours: str = OURS) -> Failure:
     """Describe `error` as raised by `component`, at the last line outside the folder `ours`.
 
-    The line named is the user's own: the innermost frame whose file does not lie in kamesh itself,
-    or the innermost frame of all when the error arose in a part that kamesh ships.
+    The line named is the user's own: the innermost frame whose file lies neither in `ours` (kamesh
+    itself) nor in Python or an installed package; failing that, the innermost outside `ours`; and
+    failing that, the innermost of all.
     """
     frame = _blame(error.__traceback__, ours)
     if frame is None:
@@ -77,6 +88,13 @@ def failure_of(component: str, error: BaseException, *, ours: str = "") -> Failu
 
 def _blame(trace: TracebackType | None, ours: str) -> traceback.FrameSummary | None:
     frames = traceback.extract_tb(trace)
-    theirs = [f for f in frames if not (ours and f.filename.startswith(ours))]
-    found = theirs or list(frames)
-    return found[-1] if found else None
+    theirs = [f for f in frames if not f.filename.startswith(ours.rstrip(os.sep) + os.sep)]
+    written = [f for f in theirs if not f.filename.startswith(_installed())]
+    best = written or theirs or list(frames)
+    return best[-1] if best else None
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    folders = (sysconfig.get_path(each) for each in ("stdlib", "platstdlib", "purelib", "platlib"))
+    return ("<frozen ", *(folder + os.sep for folder in folders))

@@ -14,12 +14,13 @@ Laws
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from kamesh.inbox import Inbox
 from kamesh.owner import UNLIMITED, Owner, Policy
+from kamesh.waiters import Waiters
 
 if TYPE_CHECKING:
     from kamesh.messages import Failure
@@ -54,8 +55,8 @@ class Feed:
         self.sent = 0
         self.dropped = 0
         self.live = not source.ended
-        self.limit = UNLIMITED
         self.plain = False
+        self.limit = sink.limit(self)
         sink.add_feed(self)
 
     def bind(self) -> None:
@@ -70,20 +71,20 @@ class Feed:
             and sink.owner.in_turns
             and sink.owner is not writer
             and not sink.closed
+            and not self.source.ended
             and not any(f.source.owner is writer for f in sink.feeds if f is not self)
         )
+        self.limit = sink.limit(self)
 
     def put(self, message: object) -> None:
         """Bring one message in, accounted for at once, as the policy says."""
         sink = self.sink
-        if sink.closed:
+        self.sent += 1
+        if sink.closed or (self.policy is not Policy.BLOCK and not self._make_room(sink)):
             self.dropped += 1
             sink.dropped += 1
-            return
-        if self.policy is not Policy.BLOCK and not self._make_room(sink):
-            return
-        self.sent += 1
-        sink.deliver(message)
+        else:
+            sink.deliver(message)
 
     def put_all(self, messages: Iterable[object]) -> None:
         """Bring in all of them; the accounts are made once where nothing has to be decided."""
@@ -99,16 +100,16 @@ class Feed:
                 self.put(message)
 
     def _make_room(self, sink: Inbox) -> bool:
-        keep = 0 if self.policy is Policy.LATEST else (sink.bound or UNLIMITED) - 1
-        excess = len(sink.queue) - keep
-        if excess <= 0:
-            return True
-        self.dropped += excess
-        if self.policy is Policy.DROP_NEWEST:
-            self.dropped -= excess - 1
-            sink.dropped += 1
-            return False
-        sink.discard(excess)
+        """Drop what is too old; False if it is the new message that has to go."""
+        if self.policy is Policy.LATEST:
+            excess = len(sink.queue)
+        else:
+            excess = 0 if sink.bound is None else len(sink.queue) + 1 - sink.bound
+        if excess > 0:
+            if self.policy is Policy.DROP_NEWEST:
+                return False
+            self.dropped += excess
+            sink.discard(excess)
         return True
 
     def settle(self) -> None:
@@ -128,10 +129,12 @@ class Outbox:
     """A named mouth out. Awaiting it waits for room in all it feeds."""
 
     __slots__ = (
-        "_rooms",
+        "_waiters",
         "ended",
+        "failure",
         "fanout",
         "feeds",
+        "gone",
         "name",
         "owner",
         "put",
@@ -150,8 +153,10 @@ class Outbox:
         self.sources: tuple[Linkage, ...] = ()
         self.fanout: str | None = None
         self.ended = False
-        self.unheard = 0  # messages sent while nothing was linked
-        self._rooms: list[asyncio.Future[None]] | None = None
+        self.failure: Failure | None = None  # what it ended with
+        self.unheard = 0  # messages sent while nothing was linked, or after the end
+        self.gone = 0  # messages sent by feeds that are no more
+        self._waiters: Waiters | None = None
 
     @property
     def label(self) -> str:
@@ -160,14 +165,14 @@ class Outbox:
 
     @property
     def sent(self) -> int:
-        """Messages sent to what is linked now, counted once for each inbox."""
-        return sum(feed.sent for feed in self.feeds)
+        """Messages sent in all to what was linked, counted once for each inbox."""
+        return self.gone + sum(feed.sent for feed in self.feeds)
 
     def bind(self) -> None:
         """Choose, now that the feeds are known, the shortest way a message can take."""
         for feed in self.feeds:
             feed.bind()
-        match self.feeds:
+        match () if self.ended else self.feeds:
             case ():
                 self.put = self._discard
             case (feed,):
@@ -177,7 +182,7 @@ class Outbox:
 
     def extend(self, messages: Iterable[object]) -> None:
         """Send all of `messages`, in order."""
-        if len(self.feeds) == 1:
+        if len(self.feeds) == 1 and not self.ended:
             self.feeds[0].put_all(messages)
         else:
             for message in messages:
@@ -191,19 +196,33 @@ class Outbox:
         """End: nothing more is sent, and every inbox it feeds hears of it."""
         if self.ended:
             return
-        self.ended = True
+        if failure is not None and failure.component == self.owner.path:
+            failure = replace(failure, box=self.name)
+        self.ended, self.failure = True, failure
+        self.owner.rewired()
         for feed in self.feeds:
             if feed.live:
                 feed.live = False
                 feed.sink.feed_ended(failure)
+        self.room_again()
+
+    def ask_for_room(self) -> None:
+        """Have the owner told when there is room."""
+        for feed in self.feeds:
+            feed.sink.waiting[self.owner] = None
 
     def room_again(self) -> None:
         """Let go who waits for room, if there is some."""
-        if self._rooms and self.room() > 0:
-            waiting, self._rooms = self._rooms, None
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+        if self._waiters is not None:
+            if self.ended or self.room() > 0:
+                self._waiters.let_go()
+            else:
+                self.ask_for_room()
+
+    def interrupt(self) -> None:
+        """Let go who waits for room, once, though there may be none: something else has come."""
+        if self._waiters is not None:
+            self._waiters.let_go(False)
 
     def __await__(self) -> Generator[Any, None, None]:
         """Wait until there is room."""
@@ -213,14 +232,12 @@ class Outbox:
         return _DONE  # type: ignore[return-value]  # an iterator that is over is all `await` needs
 
     async def _wait_for_room(self) -> None:
-        while self.room() <= 0:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            if self._rooms is None:
-                self._rooms = []
-            self._rooms.append(future)
-            for feed in self.feeds:
-                feed.sink.waiting[self.owner] = None
-            await future
+        if self._waiters is None:
+            self._waiters = Waiters()
+        going_on = True
+        while going_on and self.room() <= 0 and not self.ended:
+            self.ask_for_room()
+            going_on = await self._waiters.wait()
 
     def _discard(self, message: object) -> None:
         self.unheard += 1

@@ -32,7 +32,6 @@ class Owner(Protocol):
 
     path: str
     in_turns: bool  # settles once a turn; otherwise each message is accounted for as it is sent
-    stopped: bool  # told to stop at once
 
     def arrived(self, inbox: Inbox) -> None:
         """Hear that a message has arrived at `inbox`, or that it has ended."""
@@ -41,10 +40,7 @@ class Owner(Protocol):
         """Hear that an inbox which was full has room again."""
 
     def rewired(self) -> None:
-        """Hear that what its outboxes feed has changed; it has each of them `bind()`."""
+        """Settle what has been sent so far in this turn, then have each of its outboxes `bind()`."""
 
     def room(self) -> int:
         """Say how many messages may be sent before an inbox is full."""
-
-    def stopping(self) -> bool:
-        """Say whether it is time to end."""

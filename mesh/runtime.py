@@ -14,18 +14,24 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
+from typing import TypeVar
 
-from kamesh.errors import ComponentFailed, NameTaken, UnknownName
-from kamesh.scheduler import Scheduler
+from kamesh.errors import ComponentFailed, Ended, NameTaken, NotSuitable, UnknownName
+from kamesh.scheduler import NEW, Scheduler
 from kamesh.strand import Strand
 
 __all__ = ["Runtime", "Services", "current_runtime", "run_strand"]
 
+Result = TypeVar("Result")
+CALL = 30.0  # seconds another thread waits for this one to do what it asks
+
 log = logging.getLogger("kamesh")
 
-_RUNTIMES: WeakKeyDictionary[asyncio.AbstractEventLoop, Runtime] = WeakKeyDictionary()
+_RUNTIMES: dict[asyncio.AbstractEventLoop, Runtime] = {}
 
 
 class Runtime:
@@ -34,6 +40,7 @@ class Runtime:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Make one for `loop`."""
         self.loop = loop
+        self.thread = threading.get_ident()  # the event loop's own
         self.scheduler = Scheduler(loop)
         self.services = Services()
         self.running: dict[int, Strand] = {}  # by component id
@@ -42,6 +49,27 @@ class Runtime:
     def now(self) -> float:
         """Tell the time, in seconds, of the clock all waiting is measured by."""
         return self.loop.time()
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Call `function` in the event loop's thread, between two turns, and give its result."""
+        if threading.get_ident() == self.thread:
+            return function()
+        came: Future[Result] = Future()
+
+        def call() -> None:
+            try:
+                came.set_result(function())
+            except Exception as error:
+                came.set_exception(error)
+
+        try:
+            self.loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            raise Ended("the event loop has ended") from None
+        try:
+            return came.result(CALL)
+        except FutureTimeout:
+            raise Ended(f"the event loop has not answered for {CALL:g} seconds") from None
 
     def started(self, strand: Strand) -> None:
         """Note that `strand` runs."""
@@ -64,12 +92,20 @@ def current_runtime() -> Runtime:
     loop = asyncio.get_running_loop()
     runtime = _RUNTIMES.get(loop)
     if runtime is None:
+        for old in [one for one in list(_RUNTIMES) if one.is_closed()]:
+            _RUNTIMES.pop(old, None)
         runtime = _RUNTIMES[loop] = Runtime(loop)
     return runtime
 
 
 async def run_strand(strand: Strand) -> None:
     """Run `strand` to its end; raise ComponentFailed if it failed."""
+    if strand.parent is not None:
+        raise NotSuitable(f"{strand.path} is a part of {strand.parent.path}: run that")
+    if strand.state is not NEW:
+        raise Ended(
+            f"{strand.path} is {strand.component.state}: a component runs once, make another one"
+        )
     over: asyncio.Future[BaseException | None] = asyncio.get_running_loop().create_future()
 
     def ended(_: Strand, error: BaseException | None) -> None:
@@ -100,7 +136,8 @@ class Services:
         """Begin empty."""
         self._services: dict[str, tuple[Strand, str]] = {}
         self._values: dict[str, object] = {}
-        self._waiting: dict[str, list[Callable[[], None]]] = {}
+        self._watchers: dict[str, dict[Strand, None]] = {}
+        self._known: set[Strand] = set()  # who offers or watches something
 
     def register(self, name: str, strand: Strand, inbox: str) -> None:
         """Offer `inbox` of `strand` under `name`."""
@@ -111,14 +148,15 @@ class Services:
         if not isinstance(strand, Strand) or inbox not in strand.inboxes:
             raise UnknownName(f"{strand!r} has no inbox {inbox!r} to offer as the service {name!r}")
         self._services[name] = (strand, inbox)
-        for tell in self._waiting.pop(name, ()):
-            tell()
+        self._known.add(strand)
+        self._tell(name)
 
     def deregister(self, name: str) -> None:
         """Take `name` back."""
         if name not in self._services:
             raise UnknownName(f"there is no service {name!r} to take back")
         del self._services[name]
+        self._tell(name)
 
     def find(self, name: str) -> tuple[Strand, str]:
         """Give the strand and the inbox that `name` stands for."""
@@ -127,21 +165,27 @@ class Services:
         except KeyError:
             raise UnknownName(f"there is no service {name!r}") from None
 
-    def has(self, name: str) -> bool:
-        """Say whether `name` is registered."""
-        return name in self._services
-
-    def when_there(self, name: str, tell: Callable[[], None]) -> None:
-        """Call `tell` when `name` is registered: now, if it is."""
-        if name in self._services:
-            tell()
-        else:
-            self._waiting.setdefault(name, []).append(tell)
+    def watch(self, name: str, strand: Strand) -> tuple[Strand, str] | None:
+        """Give what `name` stands for, if anything; wake `strand` whenever that changes."""
+        self._watchers.setdefault(name, {})[strand] = None
+        self._known.add(strand)
+        return self._services.get(name)
 
     def forget(self, strand: Strand) -> None:
-        """Take back all that `strand` offered."""
+        """Take back all that `strand` offered, and wake it for nothing any more."""
+        if strand not in self._known:
+            return
+        self._known.remove(strand)
+        for name, watchers in list(self._watchers.items()):
+            watchers.pop(strand, None)
+            if not watchers:
+                del self._watchers[name]
         for name in [n for n, (owner, _) in self._services.items() if owner is strand]:
-            del self._services[name]
+            self.deregister(name)
+
+    def _tell(self, name: str) -> None:
+        for strand in self._watchers.get(name, ()):
+            strand.wake()
 
     def track(self, name: str, value: object) -> None:
         """Declare a tracked value."""

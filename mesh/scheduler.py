@@ -8,7 +8,9 @@ Laws
 1. A task is run only while it is ready. One that sleeps costs nothing, however many there are.
 2. To wake one that is awake, or one that has ended, does nothing; a wake in the middle of a turn is
    kept until the turn is over. So no wake is ever lost.
-3. No slice holds the loop for longer than SLICE seconds and one turn.
+3. No slice holds the loop for longer than SLICE seconds and TURNS_PER_LOOK turns.
+4. What a task raises ends that task, never the scheduler; an interrupt or an exit goes on to the loop
+   as well, and what is ready is run all the same.
 """
 
 from __future__ import annotations
@@ -55,7 +57,11 @@ class Task:
         return False
 
     def after_end(self, error: BaseException | None) -> None:
-        """Settle the end: the generator returned (None) or raised."""
+        """Settle the end: the generator returned, or the task was ended in its turn (None), or raised."""
+
+    def time_over(self) -> bool:
+        """Hear that the time it asked for is over; return True to be woken."""
+        return True
 
 
 def _nothing_to_resume() -> object:
@@ -91,28 +97,31 @@ class Scheduler:
         elif state is RUNNING:
             task.state = WOKEN
 
-    def wake_threadsafe(self, task: Task) -> None:
-        """Do the same from any thread."""
-        self.loop.call_soon_threadsafe(self.wake, task)
-
     def wake_later(self, task: Task, seconds: float) -> None:
         """Wake `task` after `seconds` unless something else wakes it first."""
-        if task.timer is not None:
-            task.timer.cancel()
-        task.timer = self.loop.call_later(seconds, self.wake, task)
+        self.drop_timer(task)
+        task.timer = self.loop.call_later(seconds, self._time_over, task)
 
-    def end(self, task: Task) -> None:
-        """Take `task` out for good, wherever it stands; nobody is told."""
-        task.state = ENDED
+    def drop_timer(self, task: Task) -> None:
+        """Forget when `task` was to be woken."""
         if task.timer is not None:
             task.timer.cancel()
             task.timer = None
+
+    def end(self, task: Task) -> None:
+        """Take `task` out for good; one that is in its turn hears `after_end` when that is over."""
+        task.state = ENDED
+        self.drop_timer(task)
+
+    def _time_over(self, task: Task) -> None:
+        task.timer = None
+        if task.time_over():
+            self.wake(task)
 
     def _make_ready(self, task: Task) -> None:
         task.state = READY
         if task.timer is not None:
-            task.timer.cancel()
-            task.timer = None
+            self.drop_timer(task)
         self._ready.append(task)
         if not self._scheduled:
             self._scheduled = True
@@ -122,15 +131,17 @@ class Scheduler:
         """Run what is ready, each in its turn, until nothing is or the slice is over."""
         ready = self._ready
         over = monotonic() + SLICE
-        while ready:
-            for _ in range(min(len(ready), TURNS_PER_LOOK)):
-                self._turn(ready.popleft())
-            if monotonic() >= over:
-                break
-        if ready:
-            self.loop.call_soon(self._slice)
-        else:
-            self._scheduled = False
+        try:
+            while ready:
+                for _ in range(min(len(ready), TURNS_PER_LOOK)):
+                    self._turn(ready.popleft())
+                if monotonic() >= over:
+                    break
+        finally:
+            if ready:
+                self.loop.call_soon(self._slice)
+            else:
+                self._scheduled = False
 
     def _turn(self, task: Task) -> None:
         if task.state is not READY:  # ended while it waited for its turn
@@ -143,12 +154,16 @@ class Scheduler:
         except StopIteration:
             self.end(task)
             task.after_end(None)
-        except Exception as error:
+        except BaseException as error:
             self.end(task)
             task.after_end(error)
+            if isinstance(error, KeyboardInterrupt | SystemExit):
+                raise
         else:
             if sleep and task.state is RUNNING:
                 task.state = ASLEEP
             elif task.state is not ENDED:
                 task.state = READY
                 self._ready.append(task)
+            else:  # ended in the middle of its own turn
+                task.after_end(None)

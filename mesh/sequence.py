@@ -2,33 +2,57 @@
 
 Laws
 1. At most one part of a Carousel or a Seq runs at a time; the next begins when it has ended.
-2. What arrives while no part runs waits for the next one; nothing is lost between two.
+2. What arrives while no part runs, and what a part leaves unread when it ends, waits for the next
+   one; nothing is lost between two.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
-from kamesh.chassis import Chassis, Part, as_component
+from kamesh.chassis import Chassis, ChassisStrand, Part, as_component, failure_choice
 from kamesh.component import Component
 from kamesh.errors import ComponentFailed
 from kamesh.messages import ProducerFinished, Shutdown
 from kamesh.scheduler import TaskState
+from kamesh.strand import Strand
+from kamesh.wiring import unlink
 
 __all__ = ["Carousel", "Par", "Seq"]
+
+log = logging.getLogger("kamesh")
+
+
+class _OneAtATimeStrand(ChassisStrand):
+    """Takes back what a part leaves unread."""
+
+    __slots__ = ()
+
+    def child_ending(self, child: Strand) -> None:
+        """Keep for the next part what this one has not read."""
+        inbox = child.inboxes.get("inbox")
+        if inbox is None:
+            return
+        self.inboxes["inbox"].put_back(inbox.empty())
+        for linkage in [one for one in inbox.sources if one.source.owner is self]:
+            unlink(linkage)
 
 
 class _OneAtATime(Chassis):
     """What Carousel and Seq share: a current part, joined to the boxes of the chassis."""
 
+    _strand_kind: ClassVar[type[Strand]] = _OneAtATimeStrand
     current: Component | None = None
 
     def begin(self, part: Part) -> None:
         """Make `part` the current one."""
-        child = self.current = self.add(part)
+        child = self.current = self.hold(part)
         self.link(("", "inbox"), (child.name, "inbox"))
         self.link((child.name, "outbox"), ("", "outbox"))
+        assert self._strand.runtime is not None
+        child._strand.start(self._strand.runtime)
 
     def clear(self) -> bool:
         """Take out the current part if it has ended; say whether that was so."""
@@ -38,8 +62,10 @@ class _OneAtATime(Chassis):
         self._strand.just_ended.clear()
         self.current = None
         self.remove(child.name)
-        if child.failure is not None and self.on_failure == "stop":
-            raise ComponentFailed(child.failure)
+        if child.failure is not None:
+            if self.on_failure == "stop":
+                raise ComponentFailed(child.failure) from child._strand.error
+            log.error("%s; %s goes on", child.failure, self.path)
         return True
 
     def tell(self, message: object) -> None:
@@ -91,7 +117,7 @@ class Carousel(_OneAtATime):
         super().__init__(name=name)
         self.factory = factory
         self.ask_first = ask_first
-        self.on_failure = on_failure
+        self.on_failure = failure_choice(on_failure)
 
     def main(self) -> Generator[None, None, None]:
         """Make one after the other."""
@@ -135,7 +161,7 @@ class Seq(_OneAtATime):
     def __init__(self, *parts: Part, name: str | None = None, on_failure: str = "stop") -> None:
         """Take the parts; they are started in turn."""
         super().__init__(name=name)
-        self.on_failure = on_failure
+        self.on_failure = failure_choice(on_failure)
         self.waiting = [as_component(part) for part in parts]
 
     def main(self) -> Generator[None, None, None]:
@@ -173,7 +199,7 @@ class Par(Chassis):
     def __init__(self, *parts: Part, name: str | None = None, on_failure: str = "stop") -> None:
         """Wire `parts` side by side."""
         super().__init__(name=name)
-        self.on_failure = on_failure
+        self.on_failure = failure_choice(on_failure)
         names = [self.add(part).name for part in parts]
         if names:
             self.link(("", "inbox"), [(each, "inbox") for each in names])

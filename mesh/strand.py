@@ -13,35 +13,27 @@ Laws
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import linecache
-from collections.abc import Callable, Generator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, ClassVar
 
 from kamesh.errors import BadYield
-from kamesh.inbox import Inbox
+from kamesh.inbox import ControlInbox, Inbox
 from kamesh.messages import Failure, ProducerFinished, Shutdown, failure_of
+from kamesh.nesting import Nest, WaitComplete, bad_yield, close_all, generators_behind
 from kamesh.outbox import Feed, Outbox
 from kamesh.owner import DEFAULT_BOUND, UNLIMITED
-from kamesh.scheduler import ASLEEP, ENDED, NEW, Task
+from kamesh.scheduler import ENDED, NEW, Task
 from kamesh.wiring import Linkage, unlink
 
 if TYPE_CHECKING:
     from kamesh.component import Component
     from kamesh.runtime import Runtime
 
-__all__ = ["AsyncStrand", "Strand", "WaitComplete"]
+__all__ = ["Strand"]
 
-OURS = __file__.rsplit("/", 1)[0]  # a failure is blamed on the last line that is not in this folder
-
-
-class WaitComplete:
-    """`yield WaitComplete(generator)` runs it to its end, then goes on here; so does `yield from`."""
-
-    def __init__(self, generator: Generator[Any, Any, Any]) -> None:
-        """Take the generator to run."""
-        self.generator = generator
+_NO_CHILDREN: Mapping[Strand, None] = MappingProxyType({})
 
 
 class Strand(Task):
@@ -51,8 +43,10 @@ class Strand(Task):
         "blocked",
         "children",
         "component",
+        "error",
         "failure",
         "feeds",
+        "in_turns",
         "inboxes",
         "made",
         "name",
@@ -62,38 +56,46 @@ class Strand(Task):
         "passed_on",
         "path",
         "pausing",
+        "rests",
         "runtime",
-        "stack",
         "stop_note",
         "stopped",
         "turns",
     )
 
-    in_turns = True
-    inbox_type = Inbox
+    takes_turns: ClassVar[bool] = True
 
     def __init__(self, component: Component, name: str) -> None:
         """Give a new component its boxes; nothing is started."""
         super().__init__()
         self.component = component
         self.name = self.path = name
+        self.in_turns = self.takes_turns
         bounds = component.bounds
         self.inboxes = {
-            box: self.inbox_type(box, self, bounds.get(box, DEFAULT_BOUND))
-            for box in component.inboxes
+            box: self.make_inbox(box, bounds.get(box, DEFAULT_BOUND)) for box in component.inboxes
         }
-        self.outboxes = {box: Outbox(box, self) for box in component.outboxes}
+        self.outboxes = {box: self.make_outbox(box) for box in component.outboxes}
         self.feeds: tuple[Feed, ...] = ()
         self.runtime: Runtime | None = None
         self.parent: Strand | None = None
-        self.children: tuple[Strand, ...] = ()
+        self.children = _NO_CHILDREN
         self.made: list[Linkage] = []  # linkages that go when this does
         self.pausing = self.blocked = self.stopped = self.passed_on = False
+        self.rests = False  # is blocked, and would sleep even if it were not
         self.stop_note: object = None  # the message that told it to finish or to stop
         self.failure: Failure | None = None
+        self.error: BaseException | None = None
         self.on_end: Callable[[Strand, BaseException | None], None] | None = None
-        self.stack: list[Callable[[], object]] | None = None
         self.turns = 0
+
+    def make_inbox(self, name: str, bound: int | None) -> Inbox:
+        """Make an inbox of the kind that this kind of component reads."""
+        return ControlInbox(name, self, bound) if name == "control" else Inbox(name, self, bound)
+
+    def make_outbox(self, name: str) -> Outbox:
+        """Make an outbox of the kind that this kind of component sends by."""
+        return Outbox(name, self)
 
     # -- life
 
@@ -106,17 +108,20 @@ class Strand(Task):
         try:
             self.begin(runtime)
         except Exception as error:
-            self.state = ENDED
-            self.after_end(error)
+            self._end_at_once(error)
 
     def begin(self, runtime: Runtime) -> None:
         """Start `main`; a `main` without a `yield` is over when it returns."""
+        if not inspect.isgeneratorfunction(self.component.main):
+            self._account_for_each()
         main = self.component.main()
         if inspect.isgenerator(main):
+            if not self.in_turns:
+                self.in_turns = True
+                self.rewired()
             runtime.scheduler.start(self, main.__next__)
         elif main is None:
-            self.state = ENDED
-            self.after_end(None)
+            self._end_at_once(None)
         else:
             raise BadYield(
                 f"main() of {self.path} returned {main!r}; write it as a generator (with a yield), "
@@ -124,62 +129,81 @@ class Strand(Task):
             )
 
     def stop(self) -> None:
-        """End it now, and its children; only it."""
-        if self.state is ENDED:
-            return
-        if self.runtime is None:
-            self.state = ENDED
-            return
-        self.halt()
-        self.after_end(None)
+        """End it now, and its children; only it. In its own turn: at the next `yield`."""
+        self._end_at_once(None)
 
     def fail(self, error: Exception) -> None:
         """End it now, as if its `main` had raised `error`."""
-        if self.state is not ENDED and self.runtime is not None:
+        self._end_at_once(error)
+
+    def _end_at_once(self, error: BaseException | None) -> None:
+        if self.state is ENDED:
+            return
+        in_turn = self.is_in_turn()
+        if self.runtime is None:
+            self.state = ENDED
+        else:
             self.halt()
-            self.after_end(error)
+        if in_turn:  # the scheduler has it settle when the turn is over
+            self.error = error
+        else:
+            self._account_for_each()
+            self._end(self._close_main(error))
+
+    def _account_for_each(self) -> None:
+        """Account for each message as it is sent: no turn of its own is there to settle after."""
+        self.in_turns = False
+        self.rewired()
 
     def halt(self) -> None:
-        """Take it out of the scheduler and close its generator."""
+        """Take it out of the scheduler."""
         assert self.runtime is not None
         self.runtime.scheduler.end(self)
-        close = getattr(getattr(self.resume, "__self__", None), "close", None)
-        if close is not None and not self.component_is_running():
-            close()
 
-    def component_is_running(self) -> bool:
-        """Say whether the generator is in the middle of a turn (it stops itself)."""
-        return bool(getattr(getattr(self.resume, "__self__", None), "gi_running", False))
+    def is_in_turn(self) -> bool:
+        """Say whether `main` is running this very moment: whoever asks is called by it."""
+        return any(one.gi_running for one in generators_behind(self.resume))
+
+    def _close_main(self, error: BaseException | None) -> BaseException | None:
+        """Close what is left of `main`, and give what it ended with."""
+        raised = close_all(generators_behind(self.resume))
+        return error or self.error or raised
 
     def after_end(self, error: BaseException | None) -> None:
+        """Settle the last turn, and end."""
+        error = self._close_main(error)
+        for inbox in self.inboxes.values():
+            inbox.took()
+            if error is None:
+                inbox.consumed()
+        self._settle_feeds()
+        self._end(error)
+
+    def _end(self, error: BaseException | None) -> None:
         """End the outboxes, close the inboxes, stop what is left of the children, tell the parent."""
-        if error is not None and self.failure is None:
-            known = getattr(error, "failure", None)
-            self.failure = (
-                known if isinstance(known, Failure) else failure_of(self.path, error, ours=OURS)
-            )
+        self.error = error
         if error is None:
-            self._settle_inboxes()
             self._say_finished()
-        self.settle_feeds()
-        for child in self.children:
+        else:
+            known = getattr(error, "failure", None)
+            self.failure = known if isinstance(known, Failure) else failure_of(self.path, error)
+        for child in list(self.children):
             child.stop()
         for outbox in self.outboxes.values():
             outbox.finish(self.failure)
+        if self.parent is not None:
+            self.parent.child_ending(self)
         for inbox in self.inboxes.values():
-            if error is None:
-                inbox.consumed()
             inbox.close()
         for linkage in self.made:
             unlink(linkage)
-        self.stack = None
-        runtime, self.feeds = self.runtime, ()
+        self.feeds, self.made = (), []
         if self.on_end is not None:
             self.on_end(self, error)
         if self.parent is not None:
             self.parent.child_ended(self)
-        if runtime is not None:
-            runtime.ended(self, error)
+        if self.runtime is not None:
+            self.runtime.ended(self, error)
 
     def with_all_above(self) -> list[Strand]:
         """Give itself and the chassis that hold it, the innermost first."""
@@ -196,6 +220,9 @@ class Strand(Task):
         for child in self.children:
             child.set_path(f"{path}/{child.name}")
 
+    def child_ending(self, child: Strand) -> None:
+        """Hear that a child has sent its last, while it still has what it has not read."""
+
     def child_ended(self, child: Strand) -> None:
         """Hear that a child has ended: its parent looks at once."""
         self.wake()
@@ -206,25 +233,31 @@ class Strand(Task):
         """Settle the accounts of the turn; True to sleep."""
         self.turns += 1
         took, left = self._settle_inboxes()
-        full = self.settle_feeds()
+        full = self._settle_feeds()
         if request is not None and request.__class__ is not int:
             self._ask(request)
         if full:
-            self.blocked = True
-            self.pausing = False
-            control = self.inboxes.get("control")
-            return not (control is not None and control.queue and took)
+            return self._block(took, left)
         self.blocked = False
         if self.pausing:
             self.pausing = False
             return not (took and left)
         return False
 
+    def _block(self, took: bool, left: bool) -> bool:
+        """Wait for room; one that was told something on `control` and reads it goes on."""
+        self.blocked = True
+        self.rests = self.pausing and not left  # what it had no room for it takes as soon as it has
+        self.pausing = False
+        control = self.inboxes.get("control")
+        return not (control is not None and control.queue and took)
+
     def _say_finished(self) -> None:
+        """Say on `signal` that it has ended, unless it or a part of it says so itself."""
         signal = self.outboxes.get("signal")
-        self.settle_feeds()
-        if signal is not None and signal.feeds and not signal.sent:
+        if signal is not None and signal.feeds and not signal.sources and not signal.sent:
             signal.put(ProducerFinished(self.path, at_end=True))
+            self._settle_feeds()
 
     def _settle_inboxes(self) -> tuple[bool, bool]:
         took = left = False
@@ -232,7 +265,8 @@ class Strand(Task):
             waiting = len(inbox.queue)
             if waiting != inbox.level:
                 took = True
-                left = left or (inbox.live == 0 and inbox.finished > 0)  # it has ended by this
+                if self.stop_note is not None or (inbox.live == 0 and inbox.finished > 0):
+                    left = True  # to have taken the last may be the time to end
                 inbox.took()
                 if inbox.hearers:
                     inbox.consumed()
@@ -240,8 +274,7 @@ class Strand(Task):
                 left = True
         return took, left
 
-    def settle_feeds(self) -> bool:
-        """Account for what the turn has sent; say whether anything is full."""
+    def _settle_feeds(self) -> bool:
         full = False
         for feed in self.feeds:
             sink = feed.sink
@@ -255,34 +288,11 @@ class Strand(Task):
 
     def _ask(self, request: object) -> None:
         if not isinstance(request, WaitComplete):
-            raise self._bad_yield(request)
-        if self.stack is None:
-            self.stack = [self.resume]
-            self.resume = self._resume_nested
-        self.stack.append(request.generator.__next__)
+            raise bad_yield(self.path, request, self.resume)
+        nest = Nest([*generators_behind(self.resume), request.generator])
+        self.resume = nest.resume
 
-    def _resume_nested(self) -> object:
-        assert self.stack is not None
-        try:
-            return self.stack[-1]()
-        except StopIteration:
-            self.stack.pop()
-            if len(self.stack) == 1:
-                self.resume, self.stack = self.stack[0], None
-            return None
-
-    def _bad_yield(self, request: object) -> BadYield:
-        resume = self.stack[-1] if self.stack else self.resume
-        frame = getattr(getattr(resume, "__self__", None), "gi_frame", None)
-        file, line = (frame.f_code.co_filename, frame.f_lineno) if frame is not None else ("", 0)
-        text = (
-            f"{self.path} yielded {request!r}; a component sends with self.send(...) and yields "
-            f"only `self.pause()`, nothing at all, or WaitComplete(...)"
-        )
-        code = linecache.getline(file, line).strip()
-        return BadYield(text, Failure(self.path, "BadYield", text, file, line, code))
-
-    # -- what boxes report
+    # -- what boxes and the clock report
 
     def wake(self) -> None:
         """Run again, as soon as the scheduler comes to it."""
@@ -291,14 +301,22 @@ class Strand(Task):
 
     def arrived(self, inbox: Inbox) -> None:
         """Wake up for a message, unless there is no room to answer and it is not for `control`."""
-        if self.runtime is not None and (not self.blocked or inbox.name == "control"):
+        if self.blocked and inbox.name != "control":
+            self.rests = False
+        elif self.runtime is not None:
             self.runtime.scheduler.wake(self)
 
+    def time_over(self) -> bool:
+        """Wake up when a pause is over, unless there is no room to answer."""
+        self.rests = False
+        return not self.blocked
+
     def room_again(self) -> None:
-        """Run again if every outbox has room."""
+        """Run again if every outbox has room, or go on with the pause that it was in."""
         if self.blocked and not self._still_full():
             self.blocked = False
-            self.wake()
+            if not self.rests:
+                self.wake()
 
     def _still_full(self) -> bool:
         full = False
@@ -313,7 +331,9 @@ class Strand(Task):
         return min([feed.limit - len(feed.sink.queue) for feed in self.feeds], default=UNLIMITED)
 
     def rewired(self) -> None:
-        """Take note of what is linked now."""
+        """Settle what was sent so far, if this is its turn, and take note of what is linked now."""
+        if self.is_in_turn():
+            self._settle_feeds()
         for outbox in self.outboxes.values():
             outbox.bind()
         self.feeds = tuple(feed for outbox in self.outboxes.values() for feed in outbox.feeds)
@@ -322,91 +342,51 @@ class Strand(Task):
 
     def stopping(self) -> bool:
         """Say whether it is time to end, and pass on what said so."""
-        if not self.stopped and not self._time_to_end():
+        return self.told() or self._streams_over()
+
+    def told(self) -> bool:
+        """Say whether it was told to end and may, and pass on what said so.
+
+        After Shutdown it may at once, after ProducerFinished when all that has come is taken; one that
+        kamesh sent for somebody's end says nothing while others still feed it.
+        """
+        if not self.stopped:
+            self._read_control()
+        if not self.stopped and not self._may_finish():
             return False
-        if self.stop_note is not None and not self.passed_on:
+        signal = self.outboxes.get("signal")
+        if signal is not None and not self.passed_on:
             self.passed_on = True
-            signal = self.outboxes.get("signal")
-            if signal is not None:
-                self.emit(signal, self.stop_note)
+            self.emit(signal, self.stop_note)
         return True
 
     def emit(self, outbox: Outbox, message: object) -> None:
         """Send `message` from wherever `main` runs."""
         outbox.put(message)
 
-    def _time_to_end(self) -> bool:
+    def _read_control(self) -> None:
+        """Take the stop messages from `control`; what is the component's own it reads itself."""
         control = self.inboxes.get("control")
-        while control is not None and control.queue:
-            message = control.queue[0]
-            if not isinstance(message, Shutdown | ProducerFinished):
-                break  # the component's own: it reads `control` itself
+        while control is not None and control.queue and not self.stopped:
+            if not isinstance(control.queue[0], Shutdown | ProducerFinished):
+                break
             self.stop_note = control.recv()
-            if isinstance(message, Shutdown):
-                self.stopped = True
-                return True
-        data = [box for box in self.inboxes.values() if box is not control]
-        if any(box.queue for box in data):
+            self.stopped = isinstance(self.stop_note, Shutdown)
+
+    def _may_finish(self) -> bool:
+        note = self.stop_note
+        if not isinstance(note, ProducerFinished):
             return False
-        at_end = isinstance(self.stop_note, ProducerFinished) and self.stop_note.at_end
-        if self.stop_note is not None and not (at_end and any(box.live for box in data)):
-            return True
-        fed = [box for box in data if box.finished or box.live]
-        return bool(fed) and all(box.ended for box in fed)
+        data = [box for name, box in self.inboxes.items() if name != "control"]
+        return not any(box.queue or (note.at_end and box.live) for box in data)
 
-
-class AsyncStrand(Strand):
-    """Runs a component whose `main` is a coroutine, as an asyncio task of its own."""
-
-    __slots__ = ("work",)
-
-    in_turns = False
-
-    def begin(self, runtime: Runtime) -> None:
-        """Start `main` as a task."""
-        self.state = ASLEEP
-        self.work = runtime.scheduler.loop.create_task(self._main(), name=self.path)
-
-    async def _main(self) -> None:
-        error: BaseException | None = None
-        try:
-            await self.component.main()
-        except asyncio.CancelledError:
-            if self.state is ENDED:
-                return
-        except Exception as raised:
-            error = raised
-        self.state = ENDED
-        self.after_end(error)
-
-    def halt(self) -> None:
-        """Cancel the task, unless it is the one that asks."""
-        self.state = ENDED
-        if self.work is not asyncio.current_task():
-            self.work.cancel()
-
-    def wake(self) -> None:
-        """Let go all that waits."""
-        for inbox in self.inboxes.values():
-            inbox.wake()
-
-    def arrived(self, inbox: Inbox) -> None:
-        """Let go who waits for this inbox, or for all when it is `control`."""
-        if inbox.name == "control":
-            self.wake()
-        else:
-            inbox.wake()
-
-    def room_again(self) -> None:
-        """Let go who waits for room."""
-        for outbox in self.outboxes.values():
-            outbox.room_again()
-
-    async def wait(self) -> None:
-        """Wait until something arrives anywhere."""
-        waits = [(box, box.wait()) for box in self.inboxes.values() if not box.targets]
-        try:
-            await asyncio.wait([one for _, one in waits], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for box, one in waits:
-                box.unwait(one)
+    def _streams_over(self) -> bool:
+        fed = over = False
+        for name, box in self.inboxes.items():
+            if name == "control":
+                over = over or (box.ended and box.failure is not None)
+            elif box.live or box.queue:
+                return False
+            elif box.finished:
+                fed = True
+        return fed or over

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import threading
 from collections.abc import Coroutine, Generator, Iterable, Mapping
 from typing import Any, TypeVar
 
 from kamesh.component import Component
 from kamesh.errors import Ended, KameshError
 from kamesh.runtime import current_runtime, run_strand
+from kamesh.scheduler import ENDED
 from kamesh.wiring import link
 
 __all__ = ["Collector", "Feeder", "Stalled", "VirtualClockLoop", "run", "run_coroutine"]
@@ -41,7 +43,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         if timeout is not None:
             self.now += timeout
             return ready
-        ready = super().select(PATIENCE)
+        ready = super().select(PATIENCE if threading.active_count() > 1 else 0)
         if not ready:
             raise Stalled(
                 "everything waits, there is no deadline, and nothing can arrive: "
@@ -115,6 +117,15 @@ class Collector(Component):
             yield self.pause()
 
 
+async def _end_of(component: Component) -> None:
+    """Wait for the end of a component that has been started."""
+    strand = component._strand
+    if strand.state is not ENDED:
+        over = asyncio.get_running_loop().create_future()
+        strand.on_end = lambda *_: over.set_result(None)
+        await over
+
+
 def run(
     component: Component,
     inputs: Iterable[object] | Mapping[str, Iterable[object]] = (),
@@ -148,8 +159,8 @@ def run(
             await asyncio.wait_for(run_strand(strand), limit)
         except TimeoutError:
             raise Ended(f"{component.path} still runs after {limit:g} virtual seconds") from None
-        while any(collector.state != "ended" for collector in collectors.values()):
-            await asyncio.sleep(0)  # noqa: ASYNC110 they end by themselves, within a few turns
+        for collector in collectors.values():
+            await _end_of(collector)
         return {name: collector.messages for name, collector in collectors.items()}
 
     return run_coroutine(main())

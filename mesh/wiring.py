@@ -1,8 +1,8 @@
 """Wiring: linkages between boxes, and what they come down to.
 
 A linkage joins two boxes: an outbox to an inbox, or a box to another of its kind that it passes on to
-(a chassis and its child). Whoever sends is joined by a feed (`boxes.py`) to every inbox at the end of
-the chain, so that passing on costs nothing per message.
+(a chassis and its child). Whoever sends is joined by a feed (`outbox.py`) to every inbox at the end
+of the chain, so that passing on costs nothing per message.
 
 Laws
 1. The order in which linkages are made makes no difference; a linkage undone gives delivery back to
@@ -15,12 +15,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
-from kamesh.errors import LinkageRefused
+from kamesh.errors import LinkageRefused, NotSuitable
 from kamesh.inbox import Inbox
 from kamesh.outbox import Feed, Outbox
-from kamesh.owner import Policy
+from kamesh.owner import Owner, Policy
 
 __all__ = ["ByDemand", "Dealer", "Linkage", "ToAll", "link", "unlink"]
 
@@ -30,7 +30,7 @@ Box: TypeAlias = Inbox | Outbox
 class ToAll:
     """Several destinations, each of which gets every message: `{("A", "outbox"): ToAll(...)}`."""
 
-    def __init__(self, *ends: object) -> None:
+    def __init__(self, *ends: Any) -> None:
         """Name the destinations."""
         self.ends = ends
 
@@ -42,8 +42,10 @@ class ByDemand:
     that a slow worker never sits on work another could do.
     """
 
-    def __init__(self, *ends: object, ahead: int = 8) -> None:
+    def __init__(self, *ends: Any, ahead: int = 8) -> None:
         """Name the destinations."""
+        if ahead < 1:
+            raise NotSuitable(f"ahead={ahead}: at least 1 message waits at each destination")
         self.ends = ends
         self.ahead = ahead
 
@@ -80,9 +82,7 @@ def link(
     source.targets += (linkage,)
     source.fanout = fanout or source.fanout
     sink.sources += (linkage,)
-    if isinstance(source, Inbox):
-        _pass_on_what_waits(source)
-    resolve(source)
+    _rewire(source, sink)
     return linkage
 
 
@@ -95,7 +95,7 @@ def unlink(linkage: Linkage) -> bool:
     sink.sources = tuple(one for one in sink.sources if one is not linkage)
     if not source.targets:
         source.fanout = None
-    resolve(source)
+    _rewire(source, sink)
     return True
 
 
@@ -115,23 +115,38 @@ def _check(source: Box, sink: Box, fanout: str | None) -> None:
         )
 
 
-def resolve(box: Box) -> None:
-    """Work out anew the feeds of every outbox from which a message can come to `box`."""
-    for outbox in _outboxes_above(box):
+def _rewire(source: Box, sink: Box) -> None:
+    """Make of a linkage made or undone what it means to those who send."""
+    writers = _resolve(source)
+    if isinstance(sink, Outbox):
+        sink.owner.rewired()  # whether its own sends have to wait depends on what passes through
+    if isinstance(source, Inbox) and source.targets:
+        for message in source.empty():
+            source.deliver(message)
+    for writer in writers:
+        writer.room_again()
+
+
+def _resolve(box: Box) -> list[Owner]:
+    """Work out anew the feeds of every outbox from which a message can come to `box`; say whose."""
+    outboxes = _outboxes_above(box)
+    for outbox in outboxes:
         wanted = dict(_ends(outbox, (), Policy.BLOCK))
-        kept = [f for f in outbox.feeds if wanted.get(f.sink, (None,))[0] is f.policy]
+        feeds = []
         for feed in outbox.feeds:
-            if feed not in kept:
+            policy, path = wanted.get(feed.sink, (None, ()))
+            if policy is feed.policy:
+                feed.linkages = path
+                feeds.append(feed)
+                del wanted[feed.sink]
+            else:
+                feed.source.owner.rewired()
                 feed.sink.remove_feed(feed)
-        there = {feed.sink for feed in kept}
-        added = [
-            Feed(outbox, end, policy, path)
-            for end, (policy, path) in wanted.items()
-            if end not in there
-        ]
-        outbox.feeds = (*kept, *added)
+                outbox.gone += feed.sent
+        feeds += [Feed(outbox, end, policy, path) for end, (policy, path) in wanted.items()]
+        outbox.feeds = tuple(feeds)
         outbox.owner.rewired()
-        outbox.owner.room_again()
+    return [outbox.owner for outbox in outboxes]
 
 
 def _ends(
@@ -173,52 +188,56 @@ def _feeds_through(linkage: Linkage) -> Iterator[Feed]:
         yield from (feed for feed in outbox.feeds if linkage in feed.linkages)
 
 
-def _pass_on_what_waits(inbox: Inbox) -> None:
-    waiting = list(inbox.queue)
-    inbox.queue.clear()
-    inbox.level = 0
-    inbox.arrived -= len(waiting)
-    for message in waiting:
-        inbox.deliver(message)
-
-
 class Dealer:
     """What stands behind `ByDemand`: deals from one inbox to the outbox with the most room."""
 
     in_turns = False
-    stopped = False
 
     def __init__(self, path: str, places: int, ahead: int) -> None:
         """Make a dealer with an outbox for each of `places` destinations."""
         self.path = path
         self.ahead = ahead
+        self._dealing = self._joined = False
         self.inbox = Inbox("inbox", self, bound=max(1, places))
         self.outboxes = [Outbox(f"to-{place}", self) for place in range(places)]
         self._turns = list(self.outboxes)
 
     def arrived(self, inbox: Inbox) -> None:
-        """Deal what there is room for; end when the inbox has."""
-        if all(f.sink.closed for one in self.outboxes for f in one.feeds):
-            inbox.close()
-        while inbox.queue:
-            outbox = max(self._turns, key=self._room)
-            if self._room(outbox) <= 0:
-                for one in self.outboxes:
-                    for feed in one.feeds:
-                        feed.sink.waiting[self] = None
-                return
-            outbox.put(inbox.recv())
-            self._turns.remove(outbox)  # among equals, the one that has waited longest is next
-            self._turns.append(outbox)
+        """Deal what there is room for; end when the inbox has, or when nobody is left to deal to."""
+        if self._dealing:  # to deal makes room, and who has waited for it may send at once
+            return
+        self._dealing = True
+        while inbox.queue and self._deal(inbox):
+            pass
+        self._dealing = False
         if inbox.ended:
+            for outbox in self.outboxes:
+                outbox.finish(inbox.failure)
+
+    def _deal(self, inbox: Inbox) -> bool:
+        if not self._joined:  # its destinations are still to be linked
+            return False
+        outbox = max(self._turns, key=self._room)
+        room = self._room(outbox)
+        if room < 0:
+            inbox.close()
+            return False
+        if room == 0:
             for one in self.outboxes:
-                one.finish(inbox.failure)
+                one.ask_for_room()
+            return False
+        outbox.put(inbox.queue.popleft())
+        inbox.took()
+        self._turns.remove(outbox)  # among equals, the one that has waited longest is next
+        self._turns.append(outbox)
+        return True
 
     def _room(self, outbox: Outbox) -> int:
-        if not outbox.feeds or all(feed.sink.closed for feed in outbox.feeds):
+        """Say how many messages `outbox` takes; -1 if its destination is gone."""
+        if all(feed.sink.closed for feed in outbox.feeds):
             return -1
         waiting = max(len(feed.sink.queue) for feed in outbox.feeds)
-        return min(outbox.room(), self.ahead - waiting)
+        return max(0, min(outbox.room(), self.ahead - waiting))
 
     def room_again(self) -> None:
         """Go on dealing."""
@@ -228,11 +247,8 @@ class Dealer:
         """Choose the way for each outbox again."""
         for outbox in self.outboxes:
             outbox.bind()
+            self._joined = self._joined or bool(outbox.feeds)
 
     def room(self) -> int:
         """Say that there is always room to look."""
         return self.ahead
-
-    def stopping(self) -> bool:
-        """Say that it ends with its inbox, never before."""
-        return False
