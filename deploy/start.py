@@ -22,13 +22,14 @@ from pathlib import Path
 from kamesh.component import Component
 from kamesh.components.oneline import pipeline_of
 from kamesh.deploy.child import Spec
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launch import Launcher, LaunchFailed
 from kamesh.deploy.processes import alive
 from kamesh.deploy.programs import run_program
 from kamesh.deploy.runs import NothingRunning, Run, create_run, find_run, run_name
 from kamesh.deploy.signals import Signals
 from kamesh.deploy.topology import read_topology
-from kamesh.errors import KameshError
+from kamesh.errors import KameshError, NameTaken
 from kamesh.nodes.node import Node, NodeSettings
 from kamesh.nodes.plan import Plan, plan_of
 from kamesh.strand import Strand
@@ -129,10 +130,11 @@ def up_detached(
             code = launcher.poll()
             if code is not None:
                 output.seek(0)
-                said = output.read().decode(errors="replace").strip()
+                said = output.read().decode(errors="replace").strip().removeprefix("kamesh: ")
                 if code == 0:
                     return None
-                raise LaunchFailed(said or f"the launcher ended with exit code {code}")
+                failure = NameTaken if code == Exit.MISTAKE else LaunchFailed
+                raise failure(said or f"the launcher ended with exit code {code}")
             run = _run_of(name, launcher.pid)
             linked = [] if run is None else [n for n, one in run.nodes.items() if one.linked]
             if len(linked) != told:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
 from kamesh.errors import KameshError
+from kamesh.errors import LinkageRefused as AlreadyLinked
 from kamesh.inbox import Inbox
 from kamesh.link import (
     Bye,
@@ -170,6 +171,8 @@ class Joints:
         outbox = self._hosting.outbox(source)
         if node == self.node:
             inbox = self._hosting.inbox(sink)
+        elif any((e.peer, e.source, e.sink) == (node, source, sink) for e in self.egresses.values()):
+            raise AlreadyLinked(f"{self.node}/{source} is linked to {node}/{sink} already")
         else:
             inbox = self._egress(node, source, sink, policy, counts=counts).inbox
             if counts:
