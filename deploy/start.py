@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kamesh.component import Component
@@ -141,7 +142,7 @@ def up_detached(
                 told = len(linked)
                 progress(f"{told} of {len(plan.nodes)} nodes have found all they are linked to")
             if run is not None and told == len(plan.nodes):
-                return run
+                return replace(run, nodes={name: run.nodes[name] for name in plan.nodes})
             time.sleep(0.05)
     raise LaunchFailed(
         f"after {START:g} seconds these nodes have not found all they are linked to: "

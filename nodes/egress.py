@@ -20,6 +20,7 @@ from kamesh.errors import ComponentFailed
 from kamesh.inbox import Inbox
 from kamesh.link import Link
 from kamesh.messages import Failure
+from kamesh.nodes.ingress import Unlinked
 from kamesh.nodes.peers import Peers
 from kamesh.owner import UNLIMITED
 from kamesh.scheduler import ENDED
@@ -140,7 +141,7 @@ class Egress:
             self.pump()
             self._finished = True
             self.state = "ending"
-            self._link.finish(self.number, None, self._peers.now())
+            self._link.finish(self.number, Unlinked(), self._peers.now())
             self._peers.touch(self._link)
 
     def offer_again_later(self, seconds: float) -> None:

@@ -7,22 +7,31 @@ Laws
 2. A message is consumed when the component that took it has come back to its scheduler, not before;
    only then is it acknowledged.
 3. When the component it feeds has ended, the far side is told.
+4. To be unlinked is not to end: who was fed by it goes on.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import dataclass
 
+from kamesh.codec import register
 from kamesh.inbox import Inbox
 from kamesh.messages import Failure
 from kamesh.nodes.peers import Peers
 from kamesh.outbox import Outbox
 from kamesh.wiring import Linkage, link, unlink
 
-__all__ = ["Ingress"]
+__all__ = ["ENDED", "Ingress", "Unlinked"]
 
 ENDED = "has ended"  # how the reason ends when a component takes no more because it has
 WINDOW = 4096  # messages that may be on their way at most
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Unlinked:
+    """What a stream ends with when its linkage was undone."""
 
 
 class Ingress:
@@ -44,7 +53,7 @@ class Ingress:
         self._peers = peers
         self._waiting: deque[tuple[int, object]] = deque()  # came, and the inbox has no room yet
         self._placed: deque[tuple[int, int]] = deque()  # (the inbox's count when it was put, number)
-        self._ending: tuple[Failure | None] | None = None
+        self._ending: tuple[Failure | Unlinked | None] | None = None
         self._told = False  # that the component here has ended
         self.linkage: Linkage = link(self.outbox, inbox)
         inbox.hearers += (self._consumed,)
@@ -129,6 +138,8 @@ class Ingress:
             self._peers.touch(link_)
         if self._inbox.closed:
             self._stop()
+        if self.state == "over" and not placed:
+            self._inbox.hearers = tuple(h for h in self._inbox.hearers if h != self._consumed)
         self._ask_for_room()
 
     def _partly(self, count: int) -> int:
@@ -138,15 +149,18 @@ class Ingress:
         return upto if len(self._inbox.feeds) == 1 and upto > 0 else 0
 
     def finished(self, failure: object) -> None:
-        """Hear that no more will come."""
-        self._ending = (failure if isinstance(failure, Failure) else None,)
+        """Hear that no more will come, and how that came about."""
+        self._ending = (failure if isinstance(failure, Failure | Unlinked) else None,)
         self._look_for_end()
 
     def _look_for_end(self) -> None:
         self._ask_for_room()
         if self._ending is not None and not self._waiting and self.state != "over":
             self.state = "over"
-            self.outbox.finish(self._ending[0])
+            if isinstance(self._ending[0], Unlinked):
+                unlink(self.linkage)
+            else:
+                self.outbox.finish(self._ending[0])
 
     def lost(self, reason: str) -> None:
         """End the stream with a failure: its sender will not come back."""
@@ -165,8 +179,3 @@ class Ingress:
             link_ = self._peers.link_to(self.peer)
             link_.stop_receiving(self.number, f"{self._inbox.label} {ENDED}", self._peers.now())
             self._peers.touch(link_)
-
-    def remove(self) -> None:
-        """Unlink from the inbox."""
-        self._inbox.hearers = tuple(h for h in self._inbox.hearers if h != self._consumed)
-        unlink(self.linkage)

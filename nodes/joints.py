@@ -234,9 +234,11 @@ class Joints:
         return logging.DEBUG if peer in self.watchers else level
 
     def _offered(self, peer: str, event: Offered) -> None:
-        for ingress in self.ingresses:
-            if (ingress.peer, ingress.source, ingress.sink) == (peer, event.source, event.sink):
+        ends = (peer, event.source, event.sink)
+        for ingress in [i for i in self.ingresses if (i.peer, i.source, i.sink) == ends]:
+            if ingress.state != "over":
                 break
+            self.ingresses.remove(ingress)
         else:
             try:
                 inbox = self._hosting.inbox(event.sink)

@@ -51,7 +51,8 @@ def test_ps_lists_nodes_components_and_boxes(up: Host):
     """Every node with its process, running; with --components every box; the same as JSON."""
     text = up.kamesh("ps", "--components")
     assert (text.code, text.err) == (0, "")
-    for word in ("studio", "work", "wall", "studio/NUMBERS", "wall/KEEP", "inbox", *map(str, up.nodes().values())):
+    pids = map(str, up.nodes().values())
+    for word in ("studio", "work", "wall", "studio/NUMBERS", "wall/KEEP", "inbox", *pids):
         assert word in text.out
     (run,) = up.json("ps")["runs"]
     assert (run["name"], run["kind"]) == ("studio", "up")
@@ -134,6 +135,8 @@ def test_link_and_unlink_while_all_runs(up: Host):
     assert up.kamesh("unlink", *ends).code == 0
     noted = [int(line) for line in up.read("noted.txt")[begun:]]
     assert noted == list(range(noted[0], noted[0] + len(noted)))
+    assert up.kamesh("send", ends[1], "still there").code == 0
+    until(lambda: up.read("noted.txt")[-1] == "still there", "to be unlinked is not to end")
     twice = up.kamesh("unlink", *ends)
     assert (twice.code, twice.out) == (1, "")
     assert "nothing is undone" in twice.err
@@ -143,6 +146,8 @@ def test_link_and_unlink_while_all_runs(up: Host):
     assert len(up.read("noted.txt")) == size
     kept = [int(line) for line in up.read("kept.txt")]
     assert kept == list(range(1, len(kept) + 1))
+    assert up.kamesh("link", *ends).code == 0
+    until(lambda: len(up.read("noted.txt")) > size + 20, "linked again, it gets what comes")
 
 
 @pytest.mark.parametrize(
