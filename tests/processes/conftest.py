@@ -1,13 +1,9 @@
-"""Gives each test a host of its own, and lets the tests of this folder share `hosts.py`."""
+"""Gives each test a host of its own."""
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
 from hosts import Host
 
 
