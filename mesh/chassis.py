@@ -77,10 +77,12 @@ class Chassis(Component):
         self.parts = {}
         self._broken = None
         self._numbers = {}
+        self._overdue = {}
         return self
 
     parts: dict[str, Component]
     _broken: Strand | None  # the part whose failure ends the chassis
+    _overdue: dict[Strand, float]  # parts that were told to stop, and by when
     _numbers: dict[str, int]  # the last number given to parts of one name
 
     # -- parts
@@ -163,7 +165,7 @@ class Chassis(Component):
             if not strand.children or self._broken is not None:
                 break
             self.pass_on_control()
-            yield self.pause()
+            yield self.pause(self._end_overdue())
         if self._broken is not None:
             yield from self._wind_up()
             raise ComponentFailed(self._broken.failure) from self._broken.error
@@ -181,6 +183,21 @@ class Chassis(Component):
             self._broken = child
         else:
             log.error("%s; the others of %s go on", child.failure, self.path)
+
+    def tell_to_stop(self, child: Strand, reason: str) -> None:
+        """Tell a part to stop; if it has not in GRACE seconds, it is ended."""
+        control = child.inboxes.get("control")
+        if control is not None:
+            control.deliver(Shutdown(reason))
+        self._overdue.setdefault(child, self.now() + GRACE)
+
+    def _end_overdue(self) -> float | None:
+        """End the parts that did not stop when told to; give the seconds until the next is due."""
+        for child, due in list(self._overdue.items()):
+            if child.state is TaskState.ENDED or due <= self.now():
+                del self._overdue[child]
+                child.stop()
+        return min((due - self.now() for due in self._overdue.values()), default=None)
 
     def _wind_up(self) -> Generator[None, None, None]:
         """Have the parts that are left finish what they have; after GRACE seconds end them."""
@@ -257,8 +274,8 @@ class Pipeline(Chassis):
             place = self._places.get(before.name, -1)
             if place > ended:
                 break
-            if place >= self._done and "control" in before.inboxes:
-                before.inboxes["control"].deliver(Shutdown(f"{child.path} has ended"))
+            if place >= self._done:
+                self.tell_to_stop(before, f"{child.path} has ended")
         self._done = max(self._done, ended + 1)
 
     def tell_parts(self, message: object) -> None:

@@ -180,10 +180,12 @@ class Component:
 
     def data_ready(self, inbox: str = "inbox") -> bool:
         """Say whether a message waits."""
+        self._strand.news = False
         return len(self._inbox(inbox).queue) > 0
 
     def any_ready(self) -> bool:
         """Say whether a message waits at any inbox."""
+        self._strand.news = False
         return any(box.queue for box in self._strand.inboxes.values())
 
     def room(self, outbox: str | None = None) -> int:

@@ -128,6 +128,7 @@ class Inbox:
     def __iter__(self) -> Iterator[Any]:
         """Take what has arrived, no more than there is room to answer one for one."""
         queue = self.queue
+        self.owner.news = False
         for _ in self._handing_out:  # an iteration left unfinished takes no more
             pass
         self._handing_out = handing_out = repeat(queue, min(len(queue), max(self.owner.room(), 0)))

@@ -15,6 +15,7 @@ from functools import cache
 from types import TracebackType
 
 from kamesh.codec import register
+from kamesh.errors import KameshError
 
 __all__ = ["Failure", "ProducerFinished", "Shutdown", "failure_of"]
 
@@ -61,8 +62,10 @@ class Failure:
     def __str__(self) -> str:
         """Put it in a sentence."""
         where = f" at {self.file}:{self.line}: `{self.text}`" if self.file else ""
-        what = f"{self.error}: {self.message}" if self.message else self.error
         who = f"{self.component}.{self.box} broke off" if self.box else f"{self.component} failed"
+        if self.message and not self.file:
+            return f"{who}: {self.message}"
+        what = f"{self.error}: {self.message}" if self.message else self.error
         return f"{who} with {what}{where}"
 
 
@@ -74,6 +77,8 @@ def failure_of(component: str, error: BaseException, *, ours: str = OURS) -> Fai
     failing that, the innermost of all.
     """
     frame = _blame(error.__traceback__, ours)
+    if isinstance(error, KameshError) and (frame is None or _is_ours(error.__traceback__, frame)):
+        return Failure(component, type(error).__name__, str(error))  # a sentence: it needs no place
     if frame is None:
         return Failure(component, type(error).__name__, str(error))
     return Failure(
@@ -92,6 +97,16 @@ def _blame(trace: TracebackType | None, ours: str) -> traceback.FrameSummary | N
     written = [f for f in theirs if not f.filename.startswith(_installed())]
     best = written or theirs or list(frames)
     return best[-1] if best else None
+
+
+def _is_ours(trace: TracebackType | None, frame: traceback.FrameSummary) -> bool:
+    """Say whether the frame that is to blame is of kamesh: its library too, wherever that lies."""
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if (code.co_filename, trace.tb_lineno) == (frame.filename, frame.lineno):
+            return str(trace.tb_frame.f_globals.get("__name__", "")).partition(".")[0] == "kamesh"
+        trace = trace.tb_next
+    return False
 
 
 @cache

@@ -14,6 +14,7 @@ Laws
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from kamesh.wiring import Linkage
 
 __all__ = ["Feed", "Outbox"]
+
+IN_A_ROW = 256  # messages a coroutine may send before others have a turn
 
 _DONE: Iterator[Any] = iter(())
 
@@ -129,6 +132,7 @@ class Outbox:
     """A named mouth out. Awaiting it waits for room in all it feeds."""
 
     __slots__ = (
+        "_in_a_row",
         "_waiters",
         "ended",
         "failure",
@@ -157,6 +161,7 @@ class Outbox:
         self.unheard = 0  # messages sent while nothing was linked, or after the end
         self.gone = 0  # messages sent by feeds that are no more
         self._waiters: Waiters | None = None
+        self._in_a_row = 0  # times that there was room at once
 
     @property
     def label(self) -> str:
@@ -229,6 +234,10 @@ class Outbox:
         for feed in self.feeds:
             if len(feed.sink.queue) >= feed.limit:
                 return self._wait_for_room().__await__()
+        self._in_a_row += 1
+        if self._in_a_row >= IN_A_ROW:  # nobody else has had a turn meanwhile
+            self._in_a_row = 0
+            return asyncio.sleep(0).__await__()
         return _DONE  # type: ignore[return-value]  # an iterator that is over is all `await` needs
 
     async def _wait_for_room(self) -> None:

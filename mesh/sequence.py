@@ -49,8 +49,10 @@ class _OneAtATime(Chassis):
     def begin(self, part: Part) -> None:
         """Make `part` the current one."""
         child = self.current = self.hold(part)
-        self.link(("", "inbox"), (child.name, "inbox"))
-        self.link((child.name, "outbox"), ("", "outbox"))
+        if "inbox" in child._strand.inboxes:
+            self.link(("", "inbox"), (child.name, "inbox"))
+        if "outbox" in child._strand.outboxes:
+            self.link((child.name, "outbox"), ("", "outbox"))
         assert self._strand.runtime is not None
         child._strand.start(self._strand.runtime)
 
@@ -200,8 +202,10 @@ class Par(Chassis):
         """Wire `parts` side by side."""
         super().__init__(name=name)
         self.on_failure = failure_choice(on_failure)
-        names = [self.add(part).name for part in parts]
-        if names:
-            self.link(("", "inbox"), [(each, "inbox") for each in names])
-        for each in names:
-            self.link((each, "outbox"), ("", "outbox"))
+        strands = [self.add(part)._strand for part in parts]
+        readers = [(each.name, "inbox") for each in strands if "inbox" in each.inboxes]
+        if readers:
+            self.link(("", "inbox"), readers)
+        for each in strands:
+            if "outbox" in each.outboxes:
+                self.link((each.name, "outbox"), ("", "outbox"))

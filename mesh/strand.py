@@ -7,7 +7,8 @@ Laws
 1. Decided once a turn, not once a message: whom to wake, who has to wait, and what to count.
 2. A strand whose outbox is full is not run until there is room; a message on `control` reaches it all
    the same.
-3. A pause sleeps until something new arrives, unless the turn took something and left something.
+3. A pause sleeps until something new arrives, unless the turn took something and left something, or
+   what had arrived before was never looked at.
 4. When the end comes, in whatever way: outboxes end, inboxes close, the parent is told. Once.
 """
 
@@ -18,13 +19,14 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, ClassVar
 
+from kamesh.ending import Ending
 from kamesh.errors import BadYield
 from kamesh.inbox import ControlInbox, Inbox
-from kamesh.messages import Failure, ProducerFinished, Shutdown, failure_of
+from kamesh.messages import Failure, ProducerFinished, failure_of
 from kamesh.nesting import Nest, WaitComplete, bad_yield, close_all, generators_behind
 from kamesh.outbox import Feed, Outbox
 from kamesh.owner import DEFAULT_BOUND, UNLIMITED
-from kamesh.scheduler import ENDED, NEW, Task
+from kamesh.scheduler import ENDED, NEW
 from kamesh.wiring import Linkage, unlink
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ __all__ = ["Strand"]
 _NO_CHILDREN: Mapping[Strand, None] = MappingProxyType({})
 
 
-class Strand(Task):
+class Strand(Ending):
     """Runs a component whose `main` is a generator."""
 
     __slots__ = (
@@ -47,19 +49,14 @@ class Strand(Task):
         "failure",
         "feeds",
         "in_turns",
-        "inboxes",
         "made",
         "name",
         "on_end",
-        "outboxes",
         "parent",
-        "passed_on",
         "path",
         "pausing",
         "rests",
         "runtime",
-        "stop_note",
-        "stopped",
         "turns",
     )
 
@@ -81,9 +78,8 @@ class Strand(Task):
         self.parent: Strand | None = None
         self.children = _NO_CHILDREN
         self.made: list[Linkage] = []  # linkages that go when this does
-        self.pausing = self.blocked = self.stopped = self.passed_on = False
+        self.pausing = self.blocked = False
         self.rests = False  # is blocked, and would sleep even if it were not
-        self.stop_note: object = None  # the message that told it to finish or to stop
         self.failure: Failure | None = None
         self.error: BaseException | None = None
         self.on_end: Callable[[Strand, BaseException | None], None] | None = None
@@ -121,6 +117,11 @@ class Strand(Task):
                 self.rewired()
             runtime.scheduler.start(self, main.__next__)
         elif main is None:
+            if any(box.live for name, box in self.inboxes.items() if name != "control"):
+                raise BadYield(
+                    f"main() of {self.path} has no `yield`, so it was over before anything could "
+                    f"arrive: put what it does in `while not self.stopping(): ...; yield self.pause()`"
+                )
             self._end_at_once(None)
         else:
             raise BadYield(
@@ -241,8 +242,16 @@ class Strand(Task):
         self.blocked = False
         if self.pausing:
             self.pausing = False
-            return not (took and left)
+            if took and left:
+                self.news = self.timer is not None  # it is awake for this, unless only for a while
+                return False
+            return not self._overlooked()
         return False
+
+    def _overlooked(self) -> bool:
+        """Say, once, whether a pause without an end would sleep on what has not been looked at."""
+        news, self.news = self.news and self.timer is None, self.news and self.timer is not None
+        return news
 
     def _block(self, took: bool, left: bool) -> bool:
         """Wait for room; one that was told something on `control` and reads it goes on."""
@@ -301,6 +310,7 @@ class Strand(Task):
 
     def arrived(self, inbox: Inbox) -> None:
         """Wake up for a message, unless there is no room to answer and it is not for `control`."""
+        self.news = True
         if self.blocked and inbox.name != "control":
             self.rests = False
         elif self.runtime is not None:
@@ -337,56 +347,3 @@ class Strand(Task):
         for outbox in self.outboxes.values():
             outbox.bind()
         self.feeds = tuple(feed for outbox in self.outboxes.values() for feed in outbox.feeds)
-
-    # -- the end of the stream
-
-    def stopping(self) -> bool:
-        """Say whether it is time to end, and pass on what said so."""
-        return self.told() or self._streams_over()
-
-    def told(self) -> bool:
-        """Say whether it was told to end and may, and pass on what said so.
-
-        After Shutdown it may at once, after ProducerFinished when all that has come is taken; one that
-        kamesh sent for somebody's end says nothing while others still feed it.
-        """
-        if not self.stopped:
-            self._read_control()
-        if not self.stopped and not self._may_finish():
-            return False
-        signal = self.outboxes.get("signal")
-        if signal is not None and not self.passed_on:
-            self.passed_on = True
-            self.emit(signal, self.stop_note)
-        return True
-
-    def emit(self, outbox: Outbox, message: object) -> None:
-        """Send `message` from wherever `main` runs."""
-        outbox.put(message)
-
-    def _read_control(self) -> None:
-        """Take the stop messages from `control`; what is the component's own it reads itself."""
-        control = self.inboxes.get("control")
-        while control is not None and control.queue and not self.stopped:
-            if not isinstance(control.queue[0], Shutdown | ProducerFinished):
-                break
-            self.stop_note = control.recv()
-            self.stopped = isinstance(self.stop_note, Shutdown)
-
-    def _may_finish(self) -> bool:
-        note = self.stop_note
-        if not isinstance(note, ProducerFinished):
-            return False
-        data = [box for name, box in self.inboxes.items() if name != "control"]
-        return not any(box.queue or (note.at_end and box.live) for box in data)
-
-    def _streams_over(self) -> bool:
-        fed = over = False
-        for name, box in self.inboxes.items():
-            if name == "control":
-                over = over or (box.ended and box.failure is not None)
-            elif box.live or box.queue:
-                return False
-            elif box.finished:
-                fed = True
-        return fed or over

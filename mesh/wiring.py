@@ -192,6 +192,7 @@ class Dealer:
     """What stands behind `ByDemand`: deals from one inbox to the outbox with the most room."""
 
     in_turns = False
+    news = False
 
     def __init__(self, path: str, places: int, ahead: int) -> None:
         """Make a dealer with an outbox for each of `places` destinations."""

@@ -38,6 +38,7 @@ class Egress:
     """Where a linkage leaves this node."""
 
     in_turns = True
+    news = False
     stopped = False
 
     def __init__(

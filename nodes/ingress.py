@@ -38,6 +38,7 @@ class Ingress:
     """Where a linkage comes into this node."""
 
     in_turns = False
+    news = False
     stopped = False
 
     def __init__(self, peers: Peers, peer: str, source: str, sink: str, inbox: Inbox) -> None:

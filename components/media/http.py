@@ -29,6 +29,8 @@ log = logging.getLogger("kamesh")
 class ProgrammeServer(HTTPServer):
     """The serving half of HTTPStream: `stream.ts`, `stream.mp4` and a page that plays it.
 
+    Example: `Pipeline(MuxMPEGTS(), HTTPStream(port=8080))` holds one.
+
     Boxes: "inbox" `Chunk`s of MPEG-TS; "mp4" a `Preamble` and `Chunk`s of fragmented MP4; "outbox"
     one `Listening`; "control". How it ends: as `HTTPServer` does.
     """

@@ -403,7 +403,7 @@ def test_a_full_disk_is_said_in_a_sentence(tmp_path, monkeypatch):
     recorder = Record(tmp_path / "out.ts")
     with pytest.raises(ComponentFailed, match="is full: 0 bytes of the recording are in"):
         record_with(recorder, [b"x"])
-    assert RecordingError.__name__ in str(recorder.failure)
+    assert recorder.failure.error == RecordingError.__name__
 
 
 def test_what_encode_sends_is_recorded_as_a_transport_stream(tmp_path):

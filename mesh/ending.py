@@ -1,0 +1,85 @@
+"""Ending: whether it is time for a component to end, from what it was told and from what feeds it.
+
+Laws
+1. After Shutdown it is time at once; after ProducerFinished, or when all streams that feed it have ended,
+   when everything that has come is taken.
+2. What it was told is passed on by `signal`, once. Messages on `control` that mean nothing to kamesh are
+   the component's own to read.
+"""
+
+from __future__ import annotations
+
+from kamesh.inbox import Inbox
+from kamesh.messages import ProducerFinished, Shutdown
+from kamesh.outbox import Outbox
+from kamesh.scheduler import Task
+
+__all__ = ["Ending"]
+
+
+class Ending(Task):
+    """What a strand knows of its end."""
+
+    __slots__ = ("inboxes", "news", "outboxes", "passed_on", "stop_note", "stopped")
+
+    inboxes: dict[str, Inbox]
+    outboxes: dict[str, Outbox]
+
+    def __init__(self) -> None:
+        """Begin with nothing told."""
+        super().__init__()
+        self.news = False  # something has arrived since it last looked
+        self.stop_note: object = None  # the message that told it to finish or to stop
+        self.stopped = self.passed_on = False
+
+    def stopping(self) -> bool:
+        """Say whether it is time to end, and pass on what said so."""
+        self.news = False
+        return self.told() or self._streams_over()
+
+    def told(self) -> bool:
+        """Say whether it was told to end and may, and pass on what said so.
+
+        After Shutdown it may at once, after ProducerFinished when all that has come is taken; one that
+        kamesh sent for somebody's end says nothing while others still feed it.
+        """
+        if not self.stopped:
+            self._read_control()
+        if not self.stopped and not self._may_finish():
+            return False
+        signal = self.outboxes.get("signal")
+        if signal is not None and not self.passed_on:
+            self.passed_on = True
+            self.emit(signal, self.stop_note)
+        return True
+
+    def emit(self, outbox: Outbox, message: object) -> None:
+        """Send `message` from wherever `main` runs."""
+        outbox.put(message)
+
+    def _read_control(self) -> None:
+        """Take the stop messages from `control`; what is the component's own it reads itself."""
+        control = self.inboxes.get("control")
+        while control is not None and control.queue and not self.stopped:
+            if not isinstance(control.queue[0], Shutdown | ProducerFinished):
+                break
+            self.stop_note = control.recv()
+            self.stopped = isinstance(self.stop_note, Shutdown)
+
+    def _may_finish(self) -> bool:
+        note = self.stop_note
+        if not isinstance(note, ProducerFinished):
+            return False
+        data = [box for name, box in self.inboxes.items() if name != "control"]
+        return not any(box.queue or (note.at_end and box.live) for box in data)
+
+    def _streams_over(self) -> bool:
+        fed = over = False
+        for name, box in self.inboxes.items():
+            if name == "control":
+                over = over or (box.ended and box.failure is not None)
+            elif box.live or box.queue:
+                return False
+            elif box.finished:
+                fed = True
+        return fed or over
