@@ -26,7 +26,8 @@ from kamesh.link import (
     Reset,
 )
 from kamesh.linking import did_you_mean
-from kamesh.nodes.peers import Identity, Peers
+from kamesh.nodes.identity import Identity
+from kamesh.nodes.peers import Peers
 from kamesh.nodes.reports import NodeReport
 from kamesh.transport import Transport
 

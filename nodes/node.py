@@ -30,8 +30,9 @@ from kamesh.membership.events import Changed, Dial, Failed, Hangup, Joined, Left
 from kamesh.membership.member import Member, Part
 from kamesh.messages import Failure
 from kamesh.nodes.hosting import Hosting
+from kamesh.nodes.identity import Identity
 from kamesh.nodes.joints import Joints
-from kamesh.nodes.peers import Identity, Peers
+from kamesh.nodes.peers import Peers
 from kamesh.nodes.requests import Requests
 from kamesh.runtime import current_runtime
 from kamesh.transport import Transport

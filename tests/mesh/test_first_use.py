@@ -124,13 +124,13 @@ def test_a_main_without_a_yield_that_is_fed_is_refused():
                 self.send(message)
 
     with pytest.raises(ComponentFailed, match=r"has no `yield`.*while not self\.stopping\(\)"):
-        run(Forgot(), ["a"])
+        run(Pipeline(Feeder(["a"]), Forgot()), {})
 
 
 def test_a_sentence_of_kamesh_itself_comes_without_a_place_in_its_code():
     """A missing file is told as that, not with the line of the library that found out."""
     with pytest.raises(ComponentFailed) as caught:
         FileReader("nowhere/at-all").run()
-    assert str(caught.value).startswith("FileReader failed: there is no ")
+    assert str(caught.value).startswith("FileReader failed: nowhere/at-all cannot be read")
     assert ".py" not in str(caught.value)
     assert caught.value.failure.error == "FileError"
