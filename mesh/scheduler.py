@@ -11,6 +11,7 @@ Laws
 3. No slice holds the loop for longer than SLICE seconds and TURNS_PER_LOOK turns.
 4. What a task raises ends that task, never the scheduler; an interrupt or an exit goes on to the loop
    as well, and what is ready is run all the same.
+5. When a slice is over, whoever asked for it is told, so that what gathered in it goes out together.
 """
 
 from __future__ import annotations
@@ -79,7 +80,9 @@ class Scheduler:
         """Attach to `loop`; nothing runs yet."""
         self.loop = loop
         self._ready: deque[Task] = deque()
-        self._scheduled = False
+        self._scheduled = False  # the loop will call
+        self.gathering = False  # a slice runs, or is about to in this very callback of the loop
+        self.after_slice: list[Callable[[], None]] = []
         self.turns = 0  # in all, for statistics
 
     def start(self, task: Task, resume: Callable[[], object]) -> None:
@@ -118,19 +121,35 @@ class Scheduler:
         if task.time_over():
             self.wake(task)
 
+    def gather(self) -> None:
+        """Promise to call `run_now` in this same callback of the loop: nothing is run before."""
+        self.gathering = True
+
+    def run_now(self) -> None:
+        """Run a slice at once, not when the loop comes round: for who has just brought messages."""
+        self._slice()
+
     def _make_ready(self, task: Task) -> None:
         task.state = READY
         if task.timer is not None:
             self.drop_timer(task)
         self._ready.append(task)
-        if not self._scheduled:
-            self._scheduled = True
-            self.loop.call_soon(self._slice)
+        if not (self._scheduled or self.gathering):
+            self._soon()
+
+    def _soon(self) -> None:
+        self._scheduled = True
+        self.loop.call_soon(self._come_round)
+
+    def _come_round(self) -> None:
+        self._scheduled = False
+        self._slice()
 
     def _slice(self) -> None:
         """Run what is ready, each in its turn, until nothing is or the slice is over."""
         ready = self._ready
         over = monotonic() + SLICE
+        self.gathering = True
         try:
             while ready:
                 for _ in range(min(len(ready), TURNS_PER_LOOK)):
@@ -138,10 +157,11 @@ class Scheduler:
                 if monotonic() >= over:
                     break
         finally:
-            if ready:
-                self.loop.call_soon(self._slice)
-            else:
-                self._scheduled = False
+            self.gathering = False
+            if ready and not self._scheduled:
+                self._soon()
+        for tell in self.after_slice:
+            tell()
 
     def _turn(self, task: Task) -> None:
         if task.state is not READY:  # ended while it waited for its turn

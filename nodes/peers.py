@@ -7,8 +7,9 @@ goes to the node.
 Laws
 1. One link for each peer, one connection for each link. When two nodes dial each other at once, both
    come to keep the same one.
-2. Nothing is sent in the middle of a turn: all that gathers is flushed together when the loop comes
-   round, so that a frame carries what there is and not one message.
+2. Nothing is sent in the middle of a turn: all that gathers is flushed together, when the components
+   have had their slice or the loop comes round, so that a frame carries what there is and not one
+   message. What arrives is answered in the same callback of the loop.
 3. A peer that is wanted is dialed again and again, never faster than BACK_OFF says.
 """
 
@@ -31,6 +32,7 @@ from kamesh.link import (
 )
 from kamesh.link.greeting import disagreement
 from kamesh.nodes.identity import Identity, PeerListener
+from kamesh.runtime import current_runtime
 from kamesh.transport import BadAddress, Connection, InsecureAddress, Transport
 
 __all__ = ["Peers"]
@@ -77,6 +79,8 @@ class Peers:
     def start(self) -> None:
         """Begin, in the running loop."""
         self._loop = asyncio.get_running_loop()
+        self._scheduler = current_runtime().scheduler
+        self._scheduler.after_slice.append(self._flush)
         self.transport.start(self)
 
     def now(self) -> float:
@@ -177,7 +181,8 @@ class Peers:
         self._arm(wire.scratch)
 
     def received(self, connection: Connection, frames: list[bytes | memoryview]) -> None:
-        """Hand frames to the link they are for."""
+        """Hand frames to the link they are for; `settled` comes when that was all for now."""
+        self._scheduler.gather()
         wire = self._wires.get(connection)
         if wire is None:
             return
@@ -185,7 +190,12 @@ class Peers:
             self._greeted(wire, frames)
             return
         wire.link.received(frames, self._loop.time())
-        self._settle(wire.link, wire.link.peer or "")
+        self._dirty[wire.link] = None
+        self._carry_out(wire.link, wire.link.peer or "")
+
+    def settled(self) -> None:
+        """Let the components have what has arrived, and send what they and the links answer."""
+        self._scheduler.run_now()
 
     def lost(self, connection: Connection, reason: str) -> None:
         """Note that a connection is dead."""
@@ -282,42 +292,58 @@ class Peers:
         self._flush_soon()
 
     def _flush_soon(self) -> None:
-        if not self._flushing and not self._stopped:
+        if not (self._flushing or self._scheduler.gathering or self._stopped):
             self._flushing = True
-            self._loop.call_soon(self._flush)
+            self._loop.call_soon(self._flush_later)
+
+    def _flush_later(self) -> None:
+        self._flushing = False
+        self._flush()
 
     def _flush(self) -> None:
-        self._flushing = False
-        gathering, self._before_flush = self._before_flush, {}
-        for gather in gathering:
-            gather()
-        dirty, self._dirty = self._dirty, {}
-        for link in dirty:
-            self._settle(link, link.peer or "")
+        """Send all that has gathered; what gathers meanwhile goes when the loop comes round."""
+        if not (self._before_flush or self._dirty):
+            return
+        awaited, self._flushing = self._flushing, True
+        try:
+            gathering, self._before_flush = self._before_flush, {}
+            for gather in gathering:
+                gather()
+            dirty, self._dirty = self._dirty, {}
+            for link in dirty:
+                self._settle(link, link.peer or "")
+        finally:
+            self._flushing = awaited
+            if self._before_flush or self._dirty:
+                self._flush_soon()
 
     def _settle(self, link: Link, name: str) -> None:
-        """Send what the link has to say, and do what it asks."""
-        connection = self._current.get(name)
-        if connection is not None:
-            self._send(connection, link)
-        for event in link.take_events():
-            if isinstance(event, Established):
-                if name in self._wanted:
-                    self._wanted[name] = 0
-                address = connection.address if connection is not None and connection.dialed else None
-                self._listener.peer_up(name, event, address)
-            elif isinstance(event, CloseConnection):
-                if connection is not None:
-                    self._wires.pop(connection, None)
-                    self.transport.close(connection)
-                    self._down(link, connection, event.reason)
-                    connection = None
-            else:
-                self._listener.link_event(name, event)
+        """Do what a link asks, and send what it has to say."""
+        self._carry_out(link, name)
+        self._dirty.pop(link, None)
         connection = self._current.get(name)
         if connection is not None:
             self._send(connection, link)
         self._arm(link)
+
+    def _carry_out(self, link: Link, name: str) -> None:
+        """Do what a link asks."""
+        for event in link.take_events():
+            if isinstance(event, Established):
+                if name in self._wanted:
+                    self._wanted[name] = 0
+                connection = self._current.get(name)
+                address = connection.address if connection is not None and connection.dialed else None
+                self._listener.peer_up(name, event, address)
+            elif isinstance(event, CloseConnection):
+                connection = self._current.get(name)
+                if connection is not None:
+                    self._send(connection, link)
+                    self._wires.pop(connection, None)
+                    self.transport.close(connection)
+                    self._down(link, connection, event.reason)
+            else:
+                self._listener.link_event(name, event)
 
     def _settle_scratch(self, wire: _Wire) -> None:
         self._send(wire.connection, wire.scratch)
@@ -370,6 +396,8 @@ class Peers:
             self._wanted.pop(name, None)
             self.hang_up(name, reason)
         self._stopped = True
+        if self._flush in self._scheduler.after_slice:
+            self._scheduler.after_slice.remove(self._flush)
         if self._timer is not None:
             self._timer.cancel()
         await self.transport.stop(linger)

@@ -23,6 +23,11 @@ __all__ = ["encode"]
 _ROOM = 8 * 1024  # what a packer starts with; MessagePack's own 256 KiB cost more to get
 _LONG = 1024 * 1024  # a payload beyond this may hold large texts
 _WIDE = (bytearray, memoryview)
+_NATIVE = {type(None), bool, int, float, str, bytes, list, dict}
+_FEW = 8  # messages, for which making a packer would take as long as packing them
+_PLAINLY = bytes([Mode.LISTS])
+_KEPT = 64 * 1024  # bytes of memory that the packer may hold between two batches
+_packers = [Packer(strict_types=True, buf_size=_ROOM)]
 
 
 def encode(messages: Sequence[Any]) -> Encoded:
@@ -41,6 +46,10 @@ def encode(messages: Sequence[Any]) -> Encoded:
 
 def _attempt(batch: list[Any]) -> Encoded:
     kinds, lift, _ = survey(batch)
+    if not lift and kinds <= _NATIVE and len(batch) <= _FEW:
+        plain = _plain(batch)
+        if plain is not None:
+            return Encoded(plain, (), len(batch))
     tuples = tuple in kinds and list not in kinds
     try:
         encoder = _Encoder(tuples, lift, None)
@@ -57,6 +66,17 @@ def _attempt(batch: list[Any]) -> Encoded:
             "split it, or send its data as bytes or as a NumPy array",
         )
     return Encoded(payload, tuple(encoder.buffers), len(batch))
+
+
+def _plain(batch: list[Any]) -> bytes | None:
+    """Pack what MessagePack knows by itself, with a packer that is there; None if it does not."""
+    try:
+        payload: bytes = _PLAINLY + _packers[0].pack(batch)
+    except (OverflowError, UnicodeEncodeError):  # a large int, or half of a surrogate pair
+        return None
+    if len(payload) > _KEPT:
+        _packers[0] = Packer(strict_types=True, buf_size=_ROOM)  # the old one keeps its memory
+    return payload if len(payload) <= _LONG else None
 
 
 class _Encoder:

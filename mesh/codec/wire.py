@@ -91,4 +91,5 @@ class Encoded:
     @property
     def size(self) -> int:
         """Bytes in all."""
-        return len(self.payload) + sum(map(len, self.buffers))
+        size = len(self.payload)
+        return size + sum(map(len, self.buffers)) if self.buffers else size

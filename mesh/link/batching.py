@@ -101,7 +101,8 @@ class Batcher:
             if take > 1 and (size > 2 * aim or len(encoded.buffers) > self._limits.buffers):
                 mean = max(each, 2.5 * aim / take)  # so that `take` comes to less than half
                 continue
-            self._admit(encoded, done)
+            if size > self._limits.largest_message or len(encoded.buffers) > self._limits.buffers:
+                self._refuse(encoded, done)
             batches.append(Batch(first + done, first + done + take - 1, size, encoded))
             done += take
             most = total
@@ -111,13 +112,12 @@ class Batcher:
         self.mean, self._measured = mean, measured
         return batches
 
-    def _admit(self, encoded: EncodedLike, index: int) -> None:
+    def _refuse(self, encoded: EncodedLike, index: int) -> None:
         """Refuse what the peer would refuse."""
         limits = self._limits
-        if encoded.size > limits.largest_message or len(encoded.buffers) > limits.buffers:
-            raise TooLarge(
-                index, encoded.size, limits.largest_message, len(encoded.buffers), limits.buffers
-            )
+        raise TooLarge(
+            index, encoded.size, limits.largest_message, len(encoded.buffers), limits.buffers
+        )
 
     def split(self, batch: Batch, above: int, count: int, most_bytes: int) -> list[Batch]:
         """Encode a batch again in pieces of at most `count` messages, without those up to `above`.

@@ -83,9 +83,16 @@ def nbytes(buffer: Buffer) -> int:
     return buffer.nbytes if type(buffer) is memoryview else len(buffer)
 
 
-def check(kind: str, values: list[object], checks: tuple[Check, ...]) -> None:
-    """Raise `RemoteProtocolError` unless each value is what its field allows."""
-    for position, (value, allowed) in enumerate(zip(values, checks, strict=True), 1):
+def check(kind: str, values: list[object], checks: tuple[Check, ...], more: int = 0) -> None:
+    """Raise `RemoteProtocolError` unless each value is what its field allows; `more` have no check."""
+    if len(values) != len(checks) + more:
+        raise RemoteProtocolError(
+            f"{kind.upper()} has {len(values)} fields, not {len(checks) + more}"
+        )
+    for value, allowed in zip(values, checks):  # noqa: B905 the last ones have no check
         if not allowed(value):
+            right = [each(one) for each, one in zip(checks, values, strict=False)]
             what = (allowed.__doc__ or "").rstrip(".").lower()
-            raise RemoteProtocolError(f"field {position} of {kind} is not what it must be ({what})")
+            raise RemoteProtocolError(
+                f"field {right.index(False) + 1} of {kind.upper()} is not what it must be ({what})"
+            )

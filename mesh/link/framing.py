@@ -13,7 +13,7 @@ from typing import Any
 import msgpack  # type: ignore[import-untyped]
 
 from kamesh.link.errors import RemoteProtocolError
-from kamesh.link.fields import Buffer, check, nbytes
+from kamesh.link.fields import Buffer, Check, check, nbytes
 from kamesh.link.limits import LinkLimits
 from kamesh.link.records import SHAPES, Hello, Loaded, Record
 
@@ -29,10 +29,15 @@ class Flush:
     its frames nears what a peer admits.
     """
 
-    __slots__ = ("_body", "_frames", "_header", "_limits", "_messages", "_packer", "_weight")
+    __slots__ = (
+        "_body", "_frames", "_header", "_limits", "_messages", "_most_body", "_most_records",
+        "_most_weight", "_packer", "_weight",
+    )  # fmt: skip
 
     def __init__(self, limits: LinkLimits) -> None:
         self._limits = limits
+        self._most_body, self._most_records = limits.message_bytes, limits.records
+        self._most_weight = limits.header_bytes // 2
         self._packer = msgpack.Packer()
         self._messages: list[list[Buffer]] = []
         self._begin()
@@ -45,35 +50,42 @@ class Flush:
 
     def add(self, record: Record) -> None:
         """Put one record behind those that are there."""
-        limits, frames, kind = self._limits, self._frames, type(record)
+        kind = type(record)
         item: list[object] = [kind.NUMBER, *kind.values(record)]
-        if isinstance(record, Loaded):
-            payload, buffers = record.payload, record.buffers
-            if buffers and len(frames) + len(buffers) >= limits.frames - 1:
-                self.close()
-                frames = self._frames
-            size = nbytes(payload)
-            if size > limits.inline_bytes:
-                frames.append(payload)
-                item += (None, 1 + len(buffers))
-            else:
-                item += (payload, len(buffers))
-                self._weight += size
-            for buffer in buffers:
-                frames.append(buffer)
-                size += nbytes(buffer)
-            self._body += size
+        weight = _OVERHEAD
+        if kind.LOADED:
+            weight += self._load(record, item)  # type: ignore[arg-type]  # that is what LOADED says
         if kind.SAYS:
-            self._weight += sum(4 * len(field) for field in item if isinstance(field, str))
-        self._weight += _OVERHEAD
-        self._header.append(item)
+            weight += sum(4 * len(field) for field in item if isinstance(field, str))
+        self._weight += weight
+        header = self._header
+        header.append(item)
         if (
-            self._body >= limits.message_bytes
-            or self._weight >= limits.header_bytes // 2
-            or len(frames) >= 64
-            or len(self._header) >= limits.records
+            self._weight >= self._most_weight
+            or self._body >= self._most_body
+            or len(self._frames) >= 64
+            or len(header) >= self._most_records
         ):
             self.close()
+
+    def _load(self, record: Loaded, item: list[object]) -> int:
+        """Put the payload into the header or behind it; return what it weighs in the header."""
+        limits, payload, buffers = self._limits, record.payload, record.buffers
+        if buffers and len(self._frames) + len(buffers) >= limits.frames - 1:
+            self.close()
+        size = nbytes(payload)
+        inline = size <= limits.inline_bytes
+        weight = size if inline else 0
+        if inline:
+            item += (payload, len(buffers))
+        else:
+            self._frames.append(payload)
+            item += (None, 1 + len(buffers))
+        for buffer in buffers:
+            self._frames.append(buffer)
+            size += nbytes(buffer)
+        self._body += size
+        return weight
 
     def close(self) -> None:
         """Let whatever follows begin another message."""
@@ -89,9 +101,9 @@ class Flush:
 
     def take(self) -> list[list[Buffer]]:
         """Return all messages made so far, the last one closed."""
-        self.close()
-        messages = self._messages
-        self._messages = []
+        if self._header:
+            self.close()
+        messages, self._messages = self._messages, []
         return messages
 
 
@@ -137,42 +149,39 @@ def unpack(frames: Sequence[Buffer], limits: LinkLimits) -> list[Record]:
         if shape is None:
             raise RemoteProtocolError(f"a record of the unknown kind {item[0]}")
         make, checks = shape
-        name, values, wanted = make.__name__.upper(), item[1:], len(checks)
-        if issubclass(make, Loaded):
-            if len(values) != wanted + 2:
-                raise RemoteProtocolError(f"{name} has {len(values)} fields, not {wanted + 2}")
-            check(name, values[:-2], checks)
-            position = _load(name, values, frames, position, limits)
+        del item[0]
+        if make.LOADED:
+            position = _load(make.__name__, item, checks, frames, position, limits)
         else:
-            if len(values) > wanted and issubclass(make, Hello):
-                del values[wanted:]  # a later version may say more in its greeting
-            if len(values) != wanted:
-                raise RemoteProtocolError(f"{name} has {len(values)} fields, not {wanted}")
-            check(name, values, checks)
-        records.append(make(*values))
+            if len(item) > len(checks) and issubclass(make, Hello):
+                del item[len(checks) :]  # a later version may say more in its greeting
+            check(make.__name__, item, checks)
+        records.append(make(*item))
     if position != len(frames):
         raise RemoteProtocolError(f"{len(frames) - position} frames that belong to no record")
     return records
 
 
 def _load(
-    name: str, values: list[Any], frames: Sequence[Buffer], position: int, limits: LinkLimits
+    name: str, values: list[Any], checks: tuple[Check, ...], frames: Sequence[Buffer],
+    position: int, limits: LinkLimits,
 ) -> int:
     """Put payload and buffers into the last two values; return the position of the next frame."""
-    payload, own = values[-2:]
+    payload, own = values[-2:] if len(values) == len(checks) + 2 else (None, 0)
+    check(name, values, checks, more=2)
     if type(own) is not int or not 0 <= own <= len(frames) - position:
-        raise RemoteProtocolError(f"{name} claims frames that are not there")
+        raise RemoteProtocolError(f"{name.upper()} claims frames that are not there")
     after = position + own
     if payload is None and own:
         payload = frames[position]
         position += 1
     elif type(payload) is not bytes:
-        raise RemoteProtocolError(f"{name} has no payload")
-    buffers = tuple(frames[position:after])
-    size = nbytes(payload) + sum(map(nbytes, buffers))
+        raise RemoteProtocolError(f"{name.upper()} has no payload")
+    buffers = tuple(frames[position:after]) if own else ()
+    size = nbytes(payload) + sum(map(nbytes, buffers)) if own else len(payload)
     if size > limits.largest_message + 2 * limits.batch_bytes:
         raise RemoteProtocolError(
-            f"{name} of {size:,} bytes; at most {limits.largest_message:,} are taken"
+            f"{name.upper()} of {size:,} bytes; at most {limits.largest_message:,} are taken"
         )
     values[-2:] = payload, buffers
     return after

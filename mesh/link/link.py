@@ -284,13 +284,11 @@ class Link(Calls):
 
     def next_deadline(self) -> float | None:
         """Return when `tick` wants to be called, if at all."""
-        found = (
-            self._receivers.deadline(),
-            self._requests.deadline(),
-            self._liveness.deadline(),
-            self._greet_by,
-        )
-        return min((deadline for deadline in found if deadline is not None), default=None)
+        found = self._liveness.deadline()
+        for deadline in (self._receivers.deadline(), self._requests.deadline(), self._greet_by):
+            if deadline is not None and (found is None or deadline < found):
+                found = deadline
+        return found
 
     # --- out ---
 
@@ -299,7 +297,7 @@ class Link(Calls):
         if self.state is LinkState.CLOSING:
             parting, self._parting = self._parting, []
             return parting
-        flush, records = self._flush, self._out.records
+        flush, records, senders, pacing = self._flush, self._out.records, self._senders, self._pacing
         while records:
             flush.add(records.popleft())
         if self._measure:
@@ -307,24 +305,25 @@ class Link(Calls):
             self._mark()
         if self._pong is not None:
             flush.add(wire.Pong(self._pong))
+            self._pong = None
         if self._ping is not None:
             flush.add(wire.Ping(self._ping))
-        self._pong = self._ping = None
+            self._ping = None
         if self.state is not LinkState.ESTABLISHED:
             return flush.take()
-        pacing = self._pacing
         room = pacing.room()
-        company = flush.busy or self._senders.may_flush(room)
-        for ack in self._receivers.acknowledgements(all_of_them=company):
+        may = senders.may_flush(room)
+        for ack in self._receivers.acknowledgements(all_of_them=may or flush.busy):
             flush.add(ack)
-        while self._senders.may_flush(room):
-            pacing.sent(self._senders.flush(flush, min(room, pacing.budget // 4)))
-            if pacing.wants_mark():
+        while True:
+            if may:
+                pacing.sent(senders.flush(flush, min(room, pacing.budget // 4)))
+            if pacing.wants_mark():  # also where the budget has shrunk below what is loose
                 self._mark()
+            if not may:
+                return flush.take()
             room = pacing.room()
-        if pacing.wants_mark():  # the budget may have shrunk below what is loose
-            self._mark()
-        return flush.take()
+            may = senders.may_flush(room)
 
     def _mark(self) -> None:
         """Put a PING behind what goes out now, to learn when it has arrived."""

@@ -152,7 +152,7 @@ class Receivers:
 
     def deadline(self) -> float | None:
         """Return until when the first acknowledgement waits."""
-        return next(iter(self._waiting.values()), None)
+        return next(iter(self._waiting.values())) if self._waiting else None
 
     def tick(self, now: float) -> None:
         """Let acknowledgements go that have waited long enough, and all others with them."""
@@ -168,11 +168,10 @@ class Receivers:
             self._waiting.clear()
         if not self._due:
             return []
-        acks: list[Record] = [self._linkages[number].acknowledge() for number in self._due]
-        for number in self._due:
+        due, self._due = self._due, {}
+        for number in due:
             self._waiting.pop(number, None)
-        self._due.clear()
-        return acks
+        return [self._linkages[number].acknowledge() for number in due]
 
     # --- the peer ---
 

@@ -76,6 +76,7 @@ class Record:
     KIND: ClassVar[Kind]
     NUMBER: ClassVar[int]
     SAYS: ClassVar[bool]  # some field is text
+    LOADED: ClassVar[bool] = False  # it has a payload
     values: ClassVar[Callable[[Record], tuple[object, ...]]]
 
 
@@ -83,13 +84,15 @@ class Loaded(Record):
     """A record with a payload, as the codec made it."""
 
     __slots__ = ()
+    LOADED = True
     payload: Buffer
     buffers: tuple[Buffer, ...]
 
     @property
     def size(self) -> int:
         """Bytes of the payload and of its large buffers."""
-        return nbytes(self.payload) + sum(nbytes(buffer) for buffer in self.buffers)
+        size = nbytes(self.payload)
+        return size + sum(map(nbytes, self.buffers)) if self.buffers else size
 
 
 R = TypeVar("R", bound=Record)

@@ -112,7 +112,7 @@ class Requests:
 
     def deadline(self) -> float | None:
         """Return until when the oldest request may be answered."""
-        return next(iter(self._made.values()), None)
+        return next(iter(self._made.values())) if self._made else None
 
     def tick(self, now: float) -> None:
         """Give up on what has waited too long."""

@@ -275,15 +275,9 @@ class Sending:
             self._kept.append(batch)
             self._transit_bytes += batch.size
             allowance -= batch.size
-            count = batch.last - batch.first + 1
+            count, encoded = batch.last - batch.first + 1, batch.encoded
             records.append(
-                Data(
-                    self.number,
-                    batch.first,
-                    count,
-                    batch.encoded.payload,
-                    tuple(batch.encoded.buffers),
-                )
+                Data(self.number, batch.first, count, encoded.payload, tuple(encoded.buffers))
             )
             counters.batches_sent += 1
             counters.messages_sent += count

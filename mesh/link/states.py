@@ -47,7 +47,13 @@ __all__ = [
 ]
 
 
-class LinkState(Enum):
+class _Word(Enum):
+    """A word of the tables. It is looked up for every message, so by identity, in C."""
+
+    __hash__ = object.__hash__
+
+
+class LinkState(_Word):
     """How far the two nodes have got on the connection they have now."""
 
     DISCONNECTED = auto()
@@ -56,7 +62,7 @@ class LinkState(Enum):
     CLOSING = auto()  # all has been said: the shell closes the connection
 
 
-class SendingState(Enum):
+class SendingState(_Word):
     """How far the peer has come with a linkage we send on, on this connection."""
 
     WAITING = auto()  # not named yet on this connection, or there is none
@@ -66,7 +72,7 @@ class SendingState(Enum):
     OVER = auto()
 
 
-class StreamState(Enum):
+class StreamState(_Word):
     """What our caller has said for good about a linkage we send on."""
 
     STREAMING = auto()
@@ -74,7 +80,7 @@ class StreamState(Enum):
     FINISHED = auto()  # and everything was consumed
 
 
-class ReceivingState(Enum):
+class ReceivingState(_Word):
     """Where a linkage we receive on stands, whatever the connection."""
 
     OFFERED = auto()  # our caller has not answered yet
@@ -85,7 +91,7 @@ class ReceivingState(Enum):
     OVER = auto()
 
 
-class Call(Enum):
+class Call(_Word):
     """What our own caller does."""
 
     CONNECTED = auto()
@@ -100,7 +106,7 @@ class Call(Enum):
     STOP = auto()
 
 
-class Heard(Enum):
+class Heard(_Word):
     """What the peer says."""
 
     GREETING = auto()  # HELLO or WELCOME
@@ -118,7 +124,7 @@ class Heard(Enum):
     FORGET = auto()
 
 
-class Fact(Enum):
+class Fact(_Word):
     """What happens to both."""
 
     ESTABLISHED = auto()  # a connection has been greeted: a linkage we send on is named

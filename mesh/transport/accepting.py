@@ -71,13 +71,14 @@ class Acceptor:
         self._ended: list[AcceptedConnection] = []
         self._sockets = AcceptedSockets()
         self._sweeping: asyncio.TimerHandle | None = None
-        self._crowded = self._pressed = self._closed = False
+        self._crowded = self._pressed = self._closed = self._handed = False
         most = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         most = most if most != resource.RLIM_INFINITY else 2**31
         self._most_mute = min(setting.limits.unheard, most // 2)
         self._last_descriptors = most - RESERVED_DESCRIPTORS
         self._watch = Pump(setting.loop, socket.events_descriptor, self._take_event, lambda: False)
-        self._pump = Pump(setting.loop, socket.descriptor, self._take, socket.arrived)
+        loop, take = setting.loop, self._take
+        self._pump = Pump(loop, socket.descriptor, take, socket.arrived, self._rest)
 
     def __len__(self) -> int:
         """How many peers there are."""
@@ -131,6 +132,7 @@ class Acceptor:
         setting.counts.messages_received += 1
         setting.counts.bytes_received += arrival.size
         if len(arrival.frames) <= setting.limits.frames:
+            self._handed = True
             setting.events.received(connection, arrival.frames)
         else:
             setting.counts.broken += 1
@@ -138,6 +140,12 @@ class Acceptor:
             self._lose(connection, f"{connection.address} sent a message of {many} frames")
             self._cut(entry, connection)
         return not self._closed
+
+    def _rest(self) -> None:
+        """Tell the owner that this was all, if there was anything."""
+        if self._handed:
+            self._handed = False
+            self._setting.events.settled()
 
     def _meet(self, arrival: Arrival) -> AcceptedConnection | None:
         """Make a connection of a peer's first message, if it may have one."""

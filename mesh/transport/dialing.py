@@ -24,7 +24,7 @@ class DialedConnection(Carried):
     """One dial, from its beginning to its end."""
 
     __slots__ = (
-        "_began", "_deadline", "_descriptor", "_forget", "_inode", "_pump", "_setting", "_socket",
+        "_began", "_deadline", "_descriptor", "_forget", "_handed", "_inode", "_pump", "_setting", "_socket",
         "_watch", "greeted",
     )  # fmt: skip
 
@@ -43,7 +43,7 @@ class DialedConnection(Carried):
         self._pump: Pump | None = None
         self._watch: Pump | None = None
         self._descriptor, self._inode = -1, 0
-        self.greeted = False
+        self.greeted = self._handed = False
         limits = setting.limits
         patience = limits.connect + limits.handshake + GRACE_SECONDS
         self._deadline = setting.loop.call_later(
@@ -55,7 +55,7 @@ class DialedConnection(Carried):
         loop = self._setting.loop
         self._socket = socket
         self._watch = Pump(loop, socket.events_descriptor, self._take_event, lambda: False)
-        self._pump = Pump(loop, socket.descriptor, self._take, socket.arrived)
+        self._pump = Pump(loop, socket.descriptor, self._take, socket.arrived, self._rest)
 
     def fail(self, reason: str) -> None:
         """End it for this reason, from the loop, after what has arrived."""
@@ -125,8 +125,15 @@ class DialedConnection(Carried):
             self.ending = f"{self.address} sent a message of {len(arrival.frames)} frames"
             self._lose()
             return False
+        self._handed = True
         setting.events.received(self, arrival.frames)
         return self.alive
+
+    def _rest(self) -> None:
+        """Tell the owner that this was all, if there was anything."""
+        if self._handed:
+            self._handed = False
+            self._setting.events.settled()
 
     def _take_event(self) -> bool:
         assert self._socket is not None

@@ -7,7 +7,9 @@ Laws that every transport here keeps:
    or `close`.
 2. For one connection: `connected` once, then `received` in the order sent, then `lost` once. A dial
    that fails gets `lost` alone. A connection never comes back: dialling again makes a new one.
-3. What was accepted by `send` either arrives whole and in order or is lost together with all that
+3. After `received`, whether for one message or for many, `settled` is called in the same callback of
+   the loop: the moment to answer all of it together.
+4. What was accepted by `send` either arrives whole and in order or is lost together with all that
    was sent after it, and then the connection is lost as well. There are no gaps.
 """
 
@@ -146,6 +148,10 @@ class Events(Protocol):
 
     def received(self, connection: Connection, frames: list[bytes | memoryview]) -> None:
         """Hand over one whole message: small frames as bytes, large ones as views."""
+        ...
+
+    def settled(self) -> None:
+        """Tell that all which had arrived by now has been handed over by `received`."""
         ...
 
     def lost(self, connection: Connection, reason: str) -> None:

@@ -254,7 +254,10 @@ class MemoryTransport:
             self._counts.bytes_received += size
             viewed = [memoryview(bytearray(one)) if len(one) >= VIEWED_BYTES else one
                       for one in frames]  # fmt: skip
-            self._events.received(end, viewed)
+            try:
+                self._events.received(end, viewed)
+            finally:
+                self._events.settled()
 
     def expect(self, end: End) -> None:
         """Cut a peer that has not said anything yet."""

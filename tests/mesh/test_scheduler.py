@@ -301,3 +301,38 @@ def test_turns_are_counted() -> None:
         assert scheduler.turns == 11
 
     in_loop(test)
+
+
+def test_a_slice_at_once() -> None:
+    """Who brings something and has promised a slice has it run in his own call, and only there."""
+
+    async def test(scheduler: Scheduler) -> None:
+        task = begin(scheduler, sleeping)
+        await idle()
+        scheduler.gather()
+        scheduler.wake(task)
+        assert (task.state, task.runs) == (TaskState.READY, 1)
+        scheduler.run_now()
+        assert (task.state, task.runs) == (TaskState.ASLEEP, 2)
+        scheduler.wake(task)  # and without the promise the loop runs it, as ever
+        await idle()
+        assert task.runs == 3
+
+    in_loop(test)
+
+
+def test_told_after_a_slice() -> None:
+    """Who asked is told once when a slice is over; whom he wakes then runs in the next one."""
+    told: list[int] = []
+
+    async def test(scheduler: Scheduler) -> None:
+        first, second = begin(scheduler, sleeping), begin(scheduler, sleeping)
+        scheduler.after_slice.append(lambda: told.append(first.runs + second.runs))
+        await idle()
+        assert told == [2]
+        scheduler.after_slice.insert(0, lambda: scheduler.wake(first) if len(told) < 3 else None)
+        scheduler.wake(second)
+        await idle()
+        assert told == [2, 3, 4, 5]
+
+    in_loop(test)

@@ -69,6 +69,7 @@ def test_events_come_in_their_order_and_never_from_inside_a_call() -> None:
     world.clock.run(0.1)
     assert [entry[1:] for entry in world.b.log] == [("connected", False), ("received", [b"hello"])]
     assert [entry[1] for entry in world.a.log] == ["connected", "received"]
+    assert (world.a.settled_after, world.b.settled_after) == ([1], [1])
 
 
 def test_delay_and_bandwidth_take_their_time() -> None:

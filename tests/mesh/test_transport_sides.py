@@ -75,6 +75,7 @@ class Listening:
     def __init__(self) -> None:
         self.log: list[str] = []
         self.connections: list[Connection] = []
+        self.settled_after: list[int] = []  # lines of the log
 
     def connected(self, connection: Connection) -> None:
         self.log.append("connected")
@@ -83,6 +84,9 @@ class Listening:
     def received(self, connection: Connection, frames: list[bytes | memoryview]) -> None:
         number = self.connections.index(connection)
         self.log.append(f"{number} {bytes(frames[0]).decode()}")
+
+    def settled(self) -> None:
+        self.settled_after.append(len(self.log))
 
     def lost(self, connection: Connection, reason: str) -> None:
         self.log.append(f"{self.connections.index(connection)} lost")
@@ -199,6 +203,47 @@ def test_what_arrives_while_sending_is_read_though_no_descriptor_says_so() -> No
             dialed.transmit([b"x"], 1)
             await settle()
             assert owner.log == ["connected", "0 answer"]
+            dialed.release(0)
+
+    asyncio.run(main())
+
+
+def test_what_arrived_together_is_settled_together() -> None:
+    """`settled` comes once behind all that waited; what comes alone is settled at once, each time."""
+
+    async def main() -> None:
+        async with setting() as (given, owner, raw):
+            acceptor = Acceptor(given, raw)
+            raw.messages += [FakeMessage(text, route=b"a") for text in (b"one", b"two", b"three")]
+            await settle()
+            assert owner.settled_after == [4]  # lines: connected, and three messages
+            for _ in range(3):
+                raw.messages.append(FakeMessage(b"alone", route=b"a"))
+                acceptor.look()
+                await settle()
+            assert owner.settled_after == [4, 5, 6, 7]
+            acceptor.close(0)
+
+    asyncio.run(main())
+
+
+def test_what_fails_to_be_taken_is_settled_all_the_same() -> None:
+    """Whoever was handed a message hears that it was the last, though taking it raised."""
+
+    async def main() -> None:
+        async with setting() as (given, owner, raw):
+            asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+
+            def fail(connection: Connection, frames: list[bytes | memoryview]) -> None:
+                raise ValueError("no")
+
+            owner.received = fail  # type: ignore[method-assign]
+            dialed = DialedConnection(given, "tcp://h:1", None, lambda connection: None)
+            dialed.begin(raw)
+            raw.events.append((Event.HANDSHAKE_SUCCEEDED, 0))
+            raw.messages.append(FakeMessage(b"one"))
+            await settle()
+            assert owner.settled_after == [1]
             dialed.release(0)
 
     asyncio.run(main())

@@ -42,6 +42,7 @@ class Owner:
     def __init__(self, transport: MemoryTransport, clock: VirtualClock, *, echo: bool) -> None:
         self.transport, self.clock, self.echo = transport, clock, echo
         self.log: list[tuple[float, str, object]] = []
+        self.settled_after: list[int] = []  # messages
         self.connections: list[Connection] = []
         self.messages: list[list[bytes]] = []
         self.reasons: list[str] = []
@@ -55,6 +56,9 @@ class Owner:
         self.messages.append([bytes(frame) for frame in frames])
         if self.echo:
             self.transport.send(connection, frames)
+
+    def settled(self) -> None:
+        self.settled_after.append(len(self.messages))
 
     def lost(self, connection: Connection, reason: str) -> None:
         self.log.append((self.clock.now, "lost", reason))

@@ -43,6 +43,8 @@ class Owner:
             transport.send(connection, [b"hello"])
     def received(self, connection, frames):
         transport.send(connection, frames)
+    def settled(self):
+        pass
     def lost(self, connection, reason):
         pass
 
@@ -83,6 +85,9 @@ class Owner:
         if self.echo:
             self.transport.send(connection, frames)
         self._changed.set()
+
+    def settled(self) -> None:
+        """Do nothing: what had to be done was done for each message."""
 
     def lost(self, connection: Connection, reason: str) -> None:
         self.log.append("lost")
