@@ -22,6 +22,7 @@ from kamesh.linking import End, Ends, did_you_mean, ends_of
 from kamesh.messages import ProducerFinished, Shutdown
 from kamesh.outbox import Outbox
 from kamesh.owner import Policy
+from kamesh.runtime import Runtime
 from kamesh.scheduler import TaskState
 from kamesh.strand import Strand
 from kamesh.transformer import PureTransformer
@@ -158,8 +159,7 @@ class Chassis(Component):
         """Start the parts, pass on what is told on `control`, and end when they all have."""
         strand = self._strand
         assert strand.runtime is not None
-        for child in list(strand.children):
-            child.start(strand.runtime)
+        self._start_parts(strand.runtime)
         while True:
             self._look_at_ended()
             if not strand.children or self._broken is not None:
@@ -169,6 +169,10 @@ class Chassis(Component):
         if self._broken is not None:
             yield from self._wind_up()
             raise ComponentFailed(self._broken.failure) from self._broken.error
+
+    def _start_parts(self, runtime: Runtime) -> None:  # apart, so that `main` holds on to none
+        for child in list(self._strand.children):
+            child.start(runtime)
 
     def _look_at_ended(self) -> None:
         ended, self._strand.just_ended = self._strand.just_ended, []
