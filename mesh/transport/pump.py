@@ -27,8 +27,16 @@ class Pump:
     """
 
     __slots__ = (
-        "_alone", "_arrived", "_closed", "_descriptor", "_loop", "_look", "_reading", "_scheduled",
-        "_settled", "_take",
+        "_alone",
+        "_arrived",
+        "_closed",
+        "_descriptor",
+        "_look",
+        "_loop",
+        "_reading",
+        "_scheduled",
+        "_settled",
+        "_take",
     )  # fmt: skip
 
     def __init__(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kamesh.announcement import (
+from kamesh.discovery.announcement import (
     SERVICE,
     Announcement,
     Malformed,

@@ -14,8 +14,8 @@ import pytest
 from zeroconf import DNSOutgoing, DNSPointer, DNSText, ServiceInfo, Zeroconf  # type: ignore[attr-defined]
 from zeroconf.asyncio import AsyncZeroconf
 
-from kamesh.announcement import SERVICE, Announcement, Malformed, label, to_txt
-from kamesh.discovery import Discovery
+from kamesh.discovery.announcement import SERVICE, Announcement, Malformed, label, to_txt
+from kamesh.discovery.service import Discovery
 
 PATIENCE = 10.0  # s; all of this takes milliseconds
 
@@ -322,5 +322,6 @@ def test_a_wildcard_address_is_announced_as_the_interface(mesh: str) -> None:
 
 def test_only_one_file_imports_zeroconf() -> None:
     """Importing the mesh floor and membership loads neither zeroconf nor discovery."""
-    code = "import sys, kamesh.membership, kamesh.announcement; assert 'zeroconf' not in sys.modules"
+    modules = "kamesh.membership, kamesh.discovery.announcement"
+    code = f"import sys, {modules}; assert 'zeroconf' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kamesh.announcement import Announcement, to_txt
-from kamesh.hearsay import Hearsay
-from kamesh.interfaces import is_ipv4, told_in_vain, why_not
+from kamesh.discovery.announcement import Announcement, to_txt
+from kamesh.discovery.hearsay import Hearsay
+from kamesh.discovery.interfaces import is_ipv4, told_in_vain, why_not
 
 ME = Announcement("me", "mesh", b"m" * 16, ("tcp://127.0.0.1:1",))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from kamesh.announcement import Announcement, Malformed, from_txt
+from kamesh.discovery.announcement import Announcement, Malformed, from_txt
 
 MOST_KNOWN = 1024
 

@@ -40,7 +40,7 @@ from zeroconf import (  # type: ignore[attr-defined]  # the DNS ones are meant f
 )
 from zeroconf.asyncio import AsyncZeroconf
 
-from kamesh.announcement import (
+from kamesh.discovery.announcement import (
     MOST_ADDRESSES,
     SERVICE,
     Announcement,
@@ -52,8 +52,8 @@ from kamesh.announcement import (
     split_address,
     to_txt,
 )
-from kamesh.hearsay import DiscoveryStatistics, Hearsay
-from kamesh.interfaces import is_ipv4, told_in_vain, why_not
+from kamesh.discovery.hearsay import DiscoveryStatistics, Hearsay
+from kamesh.discovery.interfaces import is_ipv4, told_in_vain, why_not
 
 log = logging.getLogger("kamesh.discovery")
 
