@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Generator
 
 from kamesh.component import Component
+from kamesh.linking import policy_of
 from kamesh.owner import Policy
 from kamesh.runtime import current_runtime
 from kamesh.strand import Strand
@@ -104,7 +105,7 @@ class SubscribeTo(_AtBackplane):
     ) -> None:
         """Subscribe to the backplane called `name`."""
         super().__init__(name, component_name=component_name)
-        self.policy = Policy(policy)
+        self.policy = policy_of(policy)
 
     def main(self) -> Generator[None, None, None]:
         """Have the backplane's outbox pass on to this one's."""
