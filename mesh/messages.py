@@ -48,7 +48,8 @@ class Shutdown:
 class Failure:
     """Why a stream broke: the component that raised, what it raised, and at which line of whose file.
 
-    `box` is the outbox that ended with it, where it is told to those whom that box feeds.
+    `box` is the outbox that ended with it, where it is told to those whom that box feeds; `says_all`
+    marks a sentence of kamesh itself, which needs neither a type nor a place.
     """
 
     component: str
@@ -58,12 +59,13 @@ class Failure:
     line: int = 0
     text: str = ""
     box: str = ""
+    says_all: bool = False
 
     def __str__(self) -> str:
         """Put it in a sentence."""
         where = f" at {self.file}:{self.line}: `{self.text}`" if self.file else ""
         who = f"{self.component}.{self.box} broke off" if self.box else f"{self.component} failed"
-        if self.message and not self.file:
+        if self.says_all:
             return f"{who}: {self.message}"
         what = f"{self.error}: {self.message}" if self.message else self.error
         return f"{who} with {what}{where}"
@@ -78,7 +80,7 @@ def failure_of(component: str, error: BaseException, *, ours: str = OURS) -> Fai
     """
     frame = _blame(error.__traceback__, ours)
     if isinstance(error, KameshError) and (frame is None or _is_ours(error.__traceback__, frame)):
-        return Failure(component, type(error).__name__, str(error))  # a sentence: it needs no place
+        return Failure(component, type(error).__name__, str(error), says_all=True)
     if frame is None:
         return Failure(component, type(error).__name__, str(error))
     return Failure(

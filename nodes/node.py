@@ -15,7 +15,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -24,21 +23,19 @@ from typing import TYPE_CHECKING
 from kamesh.component import Component
 from kamesh.errors import KameshError
 from kamesh.link import Bye, Established, Event, Gossiped, LinkLimits, Requested
-from kamesh.membership import Membership, MembershipLimits
-from kamesh.membership import NameTaken as NodeNameTaken
-from kamesh.membership.events import Changed, Dial, Failed, Hangup, Joined, Left, Send
-from kamesh.membership.member import Member, Part
+from kamesh.membership import MembershipLimits
+from kamesh.membership.member import Part
 from kamesh.messages import Failure
 from kamesh.nodes.hosting import Hosting
 from kamesh.nodes.identity import Identity
 from kamesh.nodes.joints import Joints
 from kamesh.nodes.peers import Peers
 from kamesh.nodes.requests import Requests
+from kamesh.nodes.standing import Standing
 from kamesh.runtime import current_runtime
 from kamesh.transport import Transport
 
 if TYPE_CHECKING:
-    from kamesh.discovery import Discovery
     from kamesh.nodes.plan import Plan
 
 __all__ = ["Node", "NodeFailed", "NodeSettings"]
@@ -97,21 +94,16 @@ class Node:
         self.hosting = Hosting(name, components, top)
         self.joints = Joints(name, plan, self.peers, self.hosting)
         self.requests = Requests(self)
-        self.membership = Membership(
-            Member(
-                name, me.incarnation, since=since, kind=self.settings.kind,
-                parts=tuple(
-                    Part(each, tuple(c._strand.inboxes), tuple(c._strand.outboxes))
-                    for each, c in components.items()
-                ),
-            ),
-            self.settings.membership_limits, random.Random(me.incarnation),
+        parts = tuple(
+            Part(each, tuple(c._strand.inboxes), tuple(c._strand.outboxes))
+            for each, c in components.items()
         )
-        self._me = me
+        self.standing = Standing(
+            me, self.settings.kind, since, parts, self.settings.membership_limits, self.peers,
+            needed=self.joints.with_peer, name_lost=self.fail,
+        )
         self._plan = plan
         self._observers: set[str] = set()
-        self._discovery: Discovery | None = None
-        self._membership_timer: asyncio.TimerHandle | None = None
         self._patience: dict[str, asyncio.TimerHandle] = {}
         self._absent: dict[str, str] = {}  # nodes that will not come, and why
         self._broken: str | None = None
@@ -143,20 +135,17 @@ class Node:
 
     async def start(self) -> None:
         """Bind, announce, join what leaves, and start the components."""
-        loop = asyncio.get_running_loop()
         self.peers.start()
         self.endpoint = self.peers.transport.bind(self.settings.listen)
         self.on_bound(self.endpoint)
-        self.membership.update(loop.time(), addresses=[self.endpoint])
-        for seed in self.settings.seeds:
-            self.membership.add_seed(seed, loop.time())
+        self.standing.listens(self.endpoint, self.settings.seeds)
         runtime = current_runtime()
         self.joints.prepare()
         for peer in self.joints.neighbours():
             self.peers.want(peer)
         if self.settings.discover:
-            await self._discover()
-        self._carry_out()
+            await self.standing.discover(self.endpoint, self.settings.interfaces)
+        self.standing.carry_out()
         self.joints.over = self._wake.set
         self.joints.linked = self.on_linked
         self.joints.trouble = self.fail
@@ -164,19 +153,6 @@ class Node:
         self.hosting.start(runtime, self._component_ended)
         for name, why in self._absent.items():
             self.gone(name, why)
-
-    async def _discover(self) -> None:
-        from kamesh.announcement import Announcement  # zeroconf takes 50 ms: only where it is used
-        from kamesh.discovery import Discovery
-
-        me = Announcement(
-            node=self.name, mesh=self._me.mesh, incarnation=self._me.incarnation,
-            addresses=(self.endpoint,), kind=self.settings.kind,
-        )
-        self._discovery = Discovery(
-            me, found=self._found, gone=self.membership.gone, interfaces=self.settings.interfaces
-        )
-        await self._discovery.start()
 
     async def _until_over(self) -> None:
         while not (self._broken or (self.hosting.over and self.joints.drained)):
@@ -187,13 +163,9 @@ class Node:
         """End what is left, say goodbye, and close everything."""
         self.hosting.stop()
         await self._settle()
-        for timer in (self._membership_timer, *self._patience.values()):
-            if timer is not None:
-                timer.cancel()
-        self.membership.leave(asyncio.get_running_loop().time())
-        self._carry_out()
-        if self._discovery is not None:
-            await self._discovery.stop()
+        for timer in self._patience.values():
+            timer.cancel()
+        await self.standing.leave()
         await self.peers.stop()
 
     async def _settle(self) -> None:
@@ -201,13 +173,9 @@ class Node:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLE
         while loop.time() < deadline:
-            if self.joints.settled(self._gone()):
+            if self.joints.settled(self.standing.gone() | self._absent.keys()):
                 return
             await asyncio.sleep(0.01)
-
-    def _gone(self) -> set[str]:
-        left = {name for name, member in self.membership.members.items() if not member.live}
-        return left | self._absent.keys()
 
     def fail(self, reason: str) -> None:
         """End with `reason`, the first one told."""
@@ -251,24 +219,13 @@ class Node:
 
     # -- what discovery and the links say
 
-    def _found(self, name: str, address: str, incarnation: bytes) -> None:
-        self.peers.address_known(name, address)
-        self.membership.heard_of(name, address, self.peers.now(), incarnation)
-        self._carry_out()
-
     def refusal(self, name: str, incarnation: bytes) -> str | None:
         """Say why a peer is not taken: another run of its name is linked here and alive."""
-        return self.membership.refusal(name, incarnation)
+        return self.standing.membership.refusal(name, incarnation)
 
     def namesake(self, incarnation: bytes, capabilities: Mapping[str, object]) -> None:
         """Find out which of two runs of one name keeps it."""
-        if incarnation == self._me.incarnation:
-            return  # it has dialed itself
-        since = capabilities.get("since")
-        self.membership.meets_namesake(
-            incarnation, since if isinstance(since, int) else 0, self.peers.now()
-        )
-        self._carry_out()
+        self.standing.namesake(incarnation, capabilities)
 
     def peer_up(self, name: str, event: Established, address: str | None) -> None:
         """Take note of a peer."""
@@ -281,8 +238,7 @@ class Node:
             return
         if event.restarted:
             log.warning("node %s is back, as a new run", name)
-        self.membership.link_up(name, event.peer_incarnation, self.peers.now(), address)
-        self._carry_out()
+        self.standing.linked(name, event, address)
 
     def peer_down(self, name: str, reason: str) -> None:
         """Take note that the connection is gone; the link goes on when there is another."""
@@ -292,9 +248,8 @@ class Node:
             self.peers.forget(name)
             return
         log.info("node %s: %s", name, reason)
-        self.membership.link_down(name, reason, self.peers.now())
+        self.standing.broke(name, reason)
         self._be_patient(name, reason)
-        self._carry_out()
 
     def refused(self, address: str, reason: str) -> None:
         """End if the name is taken; say anything else once."""
@@ -307,11 +262,7 @@ class Node:
     def dial_failed(self, address: str, reason: str) -> None:
         """Tell membership that nobody of use is there."""
         log.debug("dialing %s: %s", address, reason)
-        if "refused" in reason:
-            self.membership.dial_refused(address, self.peers.now())
-        else:
-            self.membership.dial_failed(address, self.peers.now())
-        self._carry_out()
+        self.standing.dial_failed(address, reason)
 
     def _be_patient(self, name: str, reason: str) -> None:
         """Wait for a peer that linkages lead to; then give them up."""
@@ -336,65 +287,9 @@ class Node:
             case Requested():
                 self.requests.requested(name, event)
             case Gossiped():
-                self.membership.received(name, event.payload, self.peers.now())
-                self._carry_out()
+                self.standing.gossip(name, event.payload)
             case Bye():
-                self.membership.link_closed(name, self.peers.now())  # in order: evidence of nothing
+                self.standing.parted(name)
                 self.joints.link_event(name, event)
             case _:
                 self.joints.link_event(name, event)
-
-    # -- membership
-
-    def _carry_out(self) -> None:
-        """Do what membership asks, and hear what it tells."""
-        for instruction in self.membership.take_instructions():
-            match instruction:
-                case Dial(name, address):
-                    self._dial(name, address)
-                case Send(name, payload):
-                    link = self.peers.links.get(name)
-                    if link is not None:
-                        link.gossip(payload, self.peers.now())
-                        self.peers.touch(link)
-                case Hangup(name):
-                    if not self.joints.with_peer(name):
-                        self.peers.hang_up(name)
-        for event in self.membership.take_events():
-            match event:
-                case Joined(member) | Changed(member):
-                    if member.addresses:
-                        self.peers.address_known(member.name, member.addresses[0])
-                case NodeNameTaken() if event.mine:
-                    self.fail(str(event))
-                case Failed(member):
-                    log.warning("node %s is gone", member.name)
-                case Left(member):
-                    log.info("node %s has left", member.name)
-                case _:
-                    log.debug("%s", event)
-        self._arm_membership()
-
-    def _dial(self, name: str | None, address: str) -> None:
-        """Dial for membership, unless there is a link already, which answers as well."""
-        link = self.peers.links.get(name) if name is not None else None
-        if link is not None and self.peers.connected_to(link.peer or ""):
-            assert name is not None
-            if link.peer_incarnation is not None:
-                self.membership.link_up(name, link.peer_incarnation, self.peers.now(), address)
-        else:
-            self.peers.dial(address)
-
-    def _arm_membership(self) -> None:
-        if self._membership_timer is not None:
-            self._membership_timer.cancel()
-            self._membership_timer = None
-        deadline = self.membership.next_deadline()
-        if deadline is not None and deadline != float("inf"):
-            loop = asyncio.get_running_loop()
-            self._membership_timer = loop.call_at(deadline, self._tick_membership)
-
-    def _tick_membership(self) -> None:
-        self._membership_timer = None
-        self.membership.tick(self.peers.now())
-        self._carry_out()

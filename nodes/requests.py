@@ -126,7 +126,7 @@ def report_of(node: Node) -> NodeReport:
     return NodeReport(
         node.name, node.state, os.getpid(), node.endpoint, node.since,
         tuple(components), tuple(_link_reports(node)), tuple(linkages),
-        tuple((m.name, m.state.name.lower()) for m in node.membership.members.values()),
+        tuple((m.name, m.state.name.lower()) for m in node.standing.membership.members.values()),
     )
 
 

@@ -63,6 +63,7 @@ ASK_EVERY = 60.0  # s between later questions, times known / 8: 100 nodes ask 8 
 MOST_KNOWN_ANSWERS = 64  # listed in a question (RFC 6762, 7.1), some 50 bytes each
 UNICAST_FOR = 1.0  # s the asking port of its own stays open
 STOP_WITHIN = 1.0  # s
+START_WITHIN = 10.0  # s: a loop that its components hold up is late, not broken
 _PTR, _IN, _QUERY = 12, 1, 0  # RFC 1035 numbers
 _SUFFIX = "." + SERVICE
 
@@ -324,11 +325,11 @@ class Discovery:
         asker = AsyncZeroconf(interfaces=list(self._usable), unicast=True)
         try:
             self._listen(asker)
-            await asker.zeroconf.async_wait_for_start(timeout=STOP_WITHIN)
+            await asker.zeroconf.async_wait_for_start(timeout=START_WITHIN)
             self._send_question(asker.zeroconf)
             await asyncio.sleep(UNICAST_FOR)
         except (OSError, Error) as error:
-            log.warning("the first zeroconf question could not be asked: %s", error)
+            log.warning("the first zeroconf question could not be asked: %r", error)
         finally:
             await self._shut(asker)
 
