@@ -69,6 +69,8 @@ class Runtime:
         try:
             return came.result(CALL)
         except FutureTimeout:
+            if came.done():  # it is what the function itself has raised
+                raise
             raise Ended(f"the event loop has not answered for {CALL:g} seconds") from None
 
     def started(self, strand: Strand) -> None:
@@ -146,7 +148,8 @@ class Services:
                 f"the service {name!r} is there already: {self._services[name][0].path}"
             )
         if not isinstance(strand, Strand) or inbox not in strand.inboxes:
-            raise UnknownName(f"{strand!r} has no inbox {inbox!r} to offer as the service {name!r}")
+            who = getattr(strand, "path", repr(strand))
+            raise UnknownName(f"{who} has no inbox {inbox!r} to offer as the service {name!r}")
         self._services[name] = (strand, inbox)
         self._known.add(strand)
         self._tell(name)
