@@ -26,6 +26,7 @@ import zmq
 from kamesh.transport import zap
 from kamesh.transport.accepting import Acceptor
 from kamesh.transport.address import Address, bind_error, parse, prepare_ipc
+from kamesh.transport.allocator import keep_memory
 from kamesh.transport.counts import Counts, checked
 from kamesh.transport.descriptors import Grip
 from kamesh.transport.dialing import DialedConnection
@@ -201,6 +202,7 @@ class ZeroMQTransport:
         """Begin, inside the running event loop; a transport starts once."""
         if self._process:
             raise MisplacedCall("a transport starts once: make a new one")
+        keep_memory()
         loop = asyncio.get_running_loop()
         self._process, self._thread = os.getpid(), threading.get_ident()
         self._setting = Setting(loop, events, self._limits, self._counts, Grip())
