@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from kamesh.deploy.cli import main
-from kamesh.deploy.context import Context
-from kamesh.deploy.runs import create_run
-from kamesh.deploy.topology import read_topology
+from kamesh.deploy.cli.command import main
+from kamesh.deploy.cli.context import Context
+from kamesh.deploy.launching.runs import create_run
+from kamesh.deploy.topology.reading import read_topology
 from kamesh.nodes.reports import BoxReport, ComponentReport, LinkageReport, NodeReport
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `drawn.py`
@@ -113,7 +113,7 @@ def run(terminal):
 def launched(monkeypatch):
     """Stands for the launcher: the calls that came, and the code it gives."""
     calls = []
-    launch = types.ModuleType("kamesh.deploy.start")
+    launch = types.ModuleType("kamesh.deploy.launching.start")
     launch.code = 0
     for name in ("run_file", "run_words", "up", "down", "demo"):
 
@@ -122,7 +122,7 @@ def launched(monkeypatch):
             return launch.code
 
         setattr(launch, name, start)
-    monkeypatch.setitem(sys.modules, "kamesh.deploy.start", launch)
+    monkeypatch.setitem(sys.modules, "kamesh.deploy.launching.start", launch)
     return types.SimpleNamespace(calls=calls, launch=launch)
 
 

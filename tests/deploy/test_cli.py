@@ -7,10 +7,10 @@ from importlib import import_module
 
 import pytest
 
-from kamesh.deploy import verbs as verb_table
-from kamesh.deploy.exits import Exit
-from kamesh.deploy.explain import exit_code, sentence
-from kamesh.deploy.runs import create_run
+from kamesh.deploy.cli import verbs as verb_table
+from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.cli.explain import exit_code, sentence
+from kamesh.deploy.launching.runs import create_run
 from kamesh.errors import ComponentFailed, KameshError, UnknownName
 from kamesh.messages import Failure
 from kamesh.nodes.client import NoAnswer
@@ -78,7 +78,7 @@ def test_every_verb_leads_to_a_function():
     """What the table of verbs names is there."""
     for verb in verb_table.VERBS.values():
         module, _, function = verb.where.partition(":")
-        assert callable(getattr(import_module(f"kamesh.deploy.{module}"), function))
+        assert callable(getattr(import_module(f"kamesh.deploy.cli.{module}"), function))
 
 
 def test_every_example_is_understood(terminal, launched, monkeypatch):
@@ -86,7 +86,7 @@ def test_every_example_is_understood(terminal, launched, monkeypatch):
     understood = []
     for name, verb in verb_table.VERBS.items():
         module, _, function = verb.where.partition(":")
-        owner = import_module(f"kamesh.deploy.{module}")
+        owner = import_module(f"kamesh.deploy.cli.{module}")
         monkeypatch.setattr(
             owner, function, lambda options, context, name=name: understood.append(name) or 0
         )
@@ -101,7 +101,7 @@ def test_every_example_is_understood(terminal, launched, monkeypatch):
 def test_starting_up_imports_nothing_heavy(tmp_path):
     """`kamesh --help` and `kamesh ps` with nothing running load neither zmq, zeroconf nor rich."""
     program = (
-        "import sys; from kamesh.deploy.cli import main; code = main(sys.argv[1:]);"
+        "import sys; from kamesh.deploy.cli.command import main; code = main(sys.argv[1:]);"
         "heavy = {'zmq', 'zeroconf', 'rich', 'numpy', 'av', 'aiohttp'} & set(sys.modules);"
         "assert not heavy, heavy; sys.exit(code)"
     )

@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from kamesh.deploy.cli import main
-from kamesh.deploy.context import Context
-from kamesh.deploy.exits import Exit
-from kamesh.deploy.logs import LogReader, follow, read_logs
+from kamesh.deploy.cli.command import main
+from kamesh.deploy.cli.context import Context
+from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.cli.logs import LogReader, follow, read_logs
 
 
 def test_ps(terminal, run):

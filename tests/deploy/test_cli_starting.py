@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kamesh.deploy.exits import Exit
-from kamesh.deploy.runs import create_run
+from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.launching.runs import create_run
 
 
 def test_run_knows_what_is_meant(terminal, launched, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from drawn import REPORTS
 
 from kamesh import Component, Graphline, Pipeline
-from kamesh.deploy.diagrams import as_dot, as_mermaid, as_plain
-from kamesh.deploy.graphs import graph_of, graph_of_plan, split_label
+from kamesh.deploy.pictures.diagrams import as_dot, as_mermaid, as_plain
+from kamesh.deploy.pictures.graphs import graph_of, graph_of_plan, split_label
 from kamesh.nodes.plan import plan_of
 
 

@@ -3,9 +3,9 @@
 from drawn import REPORTS, node, part
 
 from kamesh import ByDemand, Component, Graphline, Par, Pipeline
-from kamesh.deploy.graphs import graph_of, graph_of_plan
-from kamesh.deploy.pictures import picture
-from kamesh.deploy.tables import wide
+from kamesh.deploy.pictures.drawing import picture
+from kamesh.deploy.pictures.graphs import graph_of, graph_of_plan
+from kamesh.deploy.pictures.tables import wide
 from kamesh.nodes.plan import plan_of
 
 RUNNING = """\

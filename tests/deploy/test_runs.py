@@ -9,15 +9,15 @@ import threading
 
 import pytest
 
-from kamesh.deploy.processes import alive, birth
-from kamesh.deploy.runs import (
+from kamesh.deploy.launching.processes import alive, birth
+from kamesh.deploy.launching.runs import (
     NothingRunning,
     create_run,
     find_run,
     list_runs,
     run_name,
 )
-from kamesh.deploy.runtimedir import FolderRefused, locked, runtime_folder, write_whole
+from kamesh.deploy.launching.runtimedir import FolderRefused, locked, runtime_folder, write_whole
 from kamesh.errors import KameshError, NameTaken, UnknownName
 
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from kamesh.deploy.canvas import Canvas
-from kamesh.deploy.showing import as_json, count, duration, one_line, printable, size
-from kamesh.deploy.tables import clip, fit, table
+from kamesh.deploy.pictures.canvas import Canvas
+from kamesh.deploy.pictures.showing import as_json, count, duration, one_line, printable, size
+from kamesh.deploy.pictures.tables import clip, fit, table
 
 
 def test_lines_join_where_they_meet():

@@ -5,7 +5,7 @@ import tomllib
 
 import pytest
 
-from kamesh.deploy.tomllines import lines_of, nearest
+from kamesh.deploy.topology.tomllines import lines_of, nearest
 
 TEXT = '''\
 # a comment = 1

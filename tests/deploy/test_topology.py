@@ -3,9 +3,9 @@
 import pytest
 
 from kamesh import Component
-from kamesh.deploy.loading import NotLoadable, make_component
-from kamesh.deploy.mistakes import FileRefused, Mistake, excerpt
-from kamesh.deploy.topology import load_component, read_topology
+from kamesh.deploy.topology.loading import NotLoadable, make_component
+from kamesh.deploy.topology.mistakes import FileRefused, Mistake, excerpt
+from kamesh.deploy.topology.reading import load_component, read_topology
 from kamesh.nodes.plan import Plan, PlannedComponent, PlannedLinkage, PlannedNode
 
 GOOD = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kamesh.deploy.mistakes import FileRefused
+from kamesh.deploy.topology.mistakes import FileRefused
 
 CAMERA = '[components.A]\nuse = "parts:Camera"\n'
 

@@ -1,0 +1,1 @@
+"""The demo: a broadcast through five nodes, its screen, and its proof."""

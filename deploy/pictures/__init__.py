@@ -1,0 +1,1 @@
+"""What runs, drawn and tabled: text, Graphviz, Mermaid, JSON. All of it pure."""
