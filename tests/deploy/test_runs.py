@@ -115,7 +115,7 @@ def test_folders_that_are_refused(tmp_path, monkeypatch):
 
 def test_the_lock_is_not_waited_for_for_ever(top, monkeypatch):
     """Who holds the lock keeps others out, and after the deadline they are told."""
-    monkeypatch.setattr("kamesh.deploy.runtimedir.LOCK_PATIENCE", 0.02)
+    monkeypatch.setattr("kamesh.deploy.launching.runtimedir.LOCK_PATIENCE", 0.02)
     folder = runtime_folder()
     with (
         locked(folder),
