@@ -95,7 +95,11 @@ class Egress:
             if room <= 0:
                 break
             count = min(room, len(queue))
-            batch = [queue.popleft() for _ in range(count)]
+            if count < len(queue):
+                batch = [queue.popleft() for _ in range(count)]
+            else:
+                batch = list(queue)
+                queue.clear()
             try:
                 link_.send(number, batch, self._peers.now())
             except Unsendable as error:
@@ -159,7 +163,7 @@ class Egress:
     def opened(self) -> None:
         """Take as many as the far side does."""
         self.state = "open"
-        self.inbox.bound = max(1, min(MOST, self._link.room(self.number)))
+        self.inbox.bound = max(1, min(MOST, self._link.window(self.number)))
         self.pump()
 
     def refused(self, reason: str) -> None:

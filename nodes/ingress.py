@@ -52,7 +52,7 @@ class Ingress:
         self.number = 0
         self._inbox = inbox
         self._peers = peers
-        self._waiting: deque[tuple[int, object]] = deque()  # came, and the inbox has no room yet
+        self._waiting: deque[tuple[int, list[object]]] = deque()  # the first's number; no room yet
         self._placed: deque[tuple[int, int]] = deque()  # (the inbox's count when it was put, number)
         self._ending: tuple[Failure | Unlinked | None] | None = None
         self._told = False  # that the component here has ended
@@ -84,9 +84,11 @@ class Ingress:
             waiting.clear()
         room = self.outbox.room()
         while waiting and room > 0:
-            count = min(room, len(waiting))
-            batch = [waiting.popleft() for _ in range(count)]
-            self._place(batch[-1][0], [message for _, message in batch])
+            first, messages = waiting.popleft()
+            if len(messages) > room:
+                waiting.appendleft((first + room, messages[room:]))
+                del messages[room:]
+            self._place(first + len(messages) - 1, messages)
             room = self.outbox.room()
         self._look_for_end()
 
@@ -114,7 +116,7 @@ class Ingress:
         if not self._waiting and self.outbox.room() >= len(messages):
             self._place(last, messages)
             return
-        self._waiting.extend(enumerate(messages, first))
+        self._waiting.append((first, messages))
         self.room_again()
         self._ask_for_room()
 

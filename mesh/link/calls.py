@@ -52,6 +52,10 @@ class Calls:
         """
         return self._senders.room(number)
 
+    def window(self, number: int) -> int:
+        """Return how many messages the peer takes that it has not consumed: 0 until it has said so."""
+        return self._senders.window(number)
+
     def finish(self, number: int, failure: object = None, now: float = 0.0) -> None:
         """End a stream after what has been sent; `failure` is anything the codec carries."""
         encoded = None if failure is None else encode_one(self._codec, failure, self.limits)

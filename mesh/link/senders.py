@@ -93,6 +93,11 @@ class Senders:
         sending = self._linkages.get(number) or self._of_ours(number)
         return sending.room() if sending is not None else 0
 
+    def window(self, number: int) -> int:
+        """Return how many messages may be in flight."""
+        sending = self._of_ours(number)
+        return sending.window_messages if sending is not None else 0
+
     def send(self, number: int, messages: Sequence[object], most_bytes: int) -> None:
         """Take messages, in batches of at most so many bytes."""
         sending = self._linkages.get(number) or self._of_ours(number)

@@ -66,7 +66,6 @@ class Sending:
         "_sent_here",
         "_transit_bytes",
         "_window_bytes",
-        "_window_messages",
         "acked",
         "blocked",
         "given",
@@ -80,6 +79,7 @@ class Sending:
         "state",
         "stream",
         "was_open",
+        "window_messages",
     )
 
     def __init__(
@@ -111,7 +111,7 @@ class Sending:
         self._kept: deque[Batch] = deque()
         self._transit_bytes = 0  # in _kept
         self._held_bytes = 0  # in _kept and _queue
-        self._window_messages = 0
+        self.window_messages = 0
         self._window_bytes = 0
         self._failure: EncodedLike | None = None
         self._fin_said = False  # on this connection
@@ -127,7 +127,7 @@ class Sending:
         """Return how many messages may be given now; remember that there was none."""
         room = 0
         if self.state is SendingState.OPEN and self.stream is StreamState.STREAMING:
-            room = self._window_messages - (self.given - self.acked)
+            room = self.window_messages - (self.given - self.acked)
             if room > 0:
                 fit = int((self._window_bytes - self._held_bytes) / self._batcher.mean)
                 if fit < room:
@@ -143,7 +143,7 @@ class Sending:
             step(STREAM, self.stream, Call.SEND, self)
             step(SENDING, self.state, Call.SEND, self)
         count = len(messages)
-        room = self._window_messages - (self.given - self.acked)
+        room = self.window_messages - (self.given - self.acked)
         if count > room:
             raise LocalProtocolError(
                 f"{count} messages were given to {self}, which has room for "
@@ -215,7 +215,7 @@ class Sending:
             )
         self.state = state
         self.was_open = True
-        self._window_messages = record.window_messages
+        self.window_messages = record.window_messages
         self._window_bytes = record.window_bytes
         self._sent_here = record.expected - 1
         kept, queue = self._kept, self._queue
@@ -234,7 +234,7 @@ class Sending:
             )
         if record.upto < self.acked:
             return
-        self._window_messages = record.window_messages
+        self.window_messages = record.window_messages
         self._window_bytes = record.window_bytes
         self._acknowledged(record.upto)
 
@@ -298,7 +298,7 @@ class Sending:
 
     def _fits(self, batch: Batch) -> bool:
         """Return whether a batch may go now."""
-        if batch.last - self.acked > self._window_messages:
+        if batch.last - self.acked > self.window_messages:
             return False
         if self._transit_bytes + batch.size <= self._window_bytes:
             return True
@@ -306,9 +306,9 @@ class Sending:
 
     def _splits(self, batch: Batch) -> bool:
         """Cut a batch that does not fit while nothing is in flight; return whether it can be."""
-        if not (self._window_messages and self._window_bytes) or batch.first == batch.last:
+        if not (self.window_messages and self._window_bytes) or batch.first == batch.last:
             return False
-        pieces = self._batcher.split(batch, self.acked, self._window_messages, self._window_bytes)
+        pieces = self._batcher.split(batch, self.acked, self.window_messages, self._window_bytes)
         del self._queue[0]
         self._queue.extendleft(reversed(pieces))
         self._held_bytes += sum(piece.size for piece in pieces) - batch.size
@@ -326,6 +326,6 @@ class Sending:
             self.sent,
             self.acked,
             self._held_bytes,
-            self._window_messages,
+            self.window_messages,
             self._window_bytes,
         )

@@ -37,6 +37,17 @@ def test_room_is_the_window_minus_what_is_in_flight() -> None:
     assert pair.a.room(number) == 3
 
 
+def test_the_window_is_known_once_it_is_given() -> None:
+    """Nothing before the peer has answered, then what it said, however much is in flight."""
+    pair = ConnectionPair(limits=LinkLimits(window_messages=10))
+    pair.connect()
+    number = pair.a.open("X.outbox", "Y.inbox", now=pair.now)
+    assert pair.a.window(number) == 0
+    pair.settle()
+    pair.a.send(number, list(range(7)), pair.now)
+    assert (pair.a.window(number), pair.a.room(number)) == (10, 3)
+
+
 def test_more_than_room_is_refused_and_nothing_is_taken() -> None:
     """The caller's mistake is a sentence, and the linkage is as it was."""
     pair = ConnectionPair(limits=LinkLimits(window_messages=10))

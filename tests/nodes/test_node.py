@@ -51,6 +51,33 @@ def test_a_pipeline_of_three_nodes_gives_the_same_as_one():
     assert sink.messages == [2 * n for n in range(5000)]
 
 
+def test_what_waits_for_a_link_is_bounded_by_the_window_and_not_by_a_guess():
+    """An egress holds a window's worth from the start, before it has seen how large messages are."""
+    bounds = []
+
+    class Sink(Component):
+        bounds = {"inbox": 100}
+
+        def main(self):
+            while not self.stopping():
+                for _ in self.inbox:
+                    for egress in mesh.nodes["feeder"].joints.egresses.values():
+                        if egress.sink.endswith(".inbox"):
+                            bounds.append(egress.inbox.bound)
+                yield self.pause()
+
+    top = Pipeline(Feeder([1], name="feeder"), Sink())
+
+    async def test(network: Network) -> None:
+        nonlocal mesh
+        mesh = Mesh(network, top)
+        await mesh.run()
+
+    mesh: Mesh
+    in_virtual_time(test)
+    assert bounds == [400]
+
+
 @pytest.mark.parametrize("kind", ["generator", "async"])
 def test_back_pressure_crosses_the_link(kind):
     """A consumer that takes nothing stops a producer elsewhere; what is under way is bounded."""
