@@ -31,7 +31,9 @@ class Starter(Protocol):
     def run_words(self, text: str, split: bool) -> int | None:
         """Run a one-line pipeline."""
 
-    def up(self, path: Path, name: str | None, restarts: int = 0) -> int | None:
+    def up(
+        self, path: Path, name: str | None, restarts: int = 0, detached: bool = False
+    ) -> int | None:
         """Start the nodes of a topology and wait for their end."""
 
     def up_detached(
@@ -63,6 +65,8 @@ def run(options: Namespace, context: Context) -> int:
 def up(options: Namespace, context: Context) -> int:
     """Start the nodes of a topology on this host."""
     path = there(Path(options.topology))
+    if options.detached:
+        return _starter().up(path, options.name, options.restart, detached=True) or Exit.OK
     if options.foreground:
         return _starter().up(path, options.name, options.restart) or Exit.OK
     started = _starter().up_detached(path, options.name, options.restart, context.remark)

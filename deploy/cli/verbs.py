@@ -7,7 +7,7 @@ Laws
 
 from __future__ import annotations
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -74,6 +74,7 @@ def _of_up(parser: ArgumentParser) -> None:
         "--restart", type=_whole(0), default=0, metavar="N",
         help="start a node that dies again, up to N times each (default: %(default)s)",
     )
+    parser.add_argument("--detached", action="store_true", help=SUPPRESS)  # how `up` starts itself
     parser.add_argument("--name", metavar="NAME", help="what to call it (default: after the file)")
 
 

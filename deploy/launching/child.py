@@ -55,6 +55,7 @@ class Spec:
     source: str
     key: str
     log: str = ""
+    printed: bool = False  # what it prints goes to the log as well
     call: int = 0
     split: bool = False
     arguments: dict[str, object] = field(default_factory=dict)
@@ -139,7 +140,7 @@ def main(descriptor: int) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher hears it, and says what to do
     wire = Wire(descriptor)
     spec = wire.spec()
-    begin_log(spec.node, spec.log)
+    begin_log(spec.node, spec.log, printed=spec.printed)
     try:
         plan, components = build(spec)
     except KameshError as error:

@@ -2,7 +2,8 @@
 
 Laws
 1. A log that cannot be written costs the node nothing but the log: that is said once.
-2. A log is bounded; what comes when it is full is not kept, and that is said once too.
+2. What kamesh itself says is bounded; what comes when the log is full is not kept, and that is said too.
+3. A node that nobody watches prints into its log, so that nothing it says is lost.
 """
 
 from __future__ import annotations
@@ -17,16 +18,24 @@ MOST = 64 * 1024 * 1024  # bytes of one node's log
 FORM = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 
-def begin_log(node: str, path: str) -> None:
-    """Have what kamesh says in this process go to the file at `path`, if one is named."""
+def begin_log(node: str, path: str, *, printed: bool = False) -> None:
+    """Have what kamesh says in this process go to the file at `path`, if one is named.
+
+    With `printed`, that is where standard output and standard error go too.
+    """
     root = logging.getLogger("kamesh")
     root.setLevel(logging.INFO)
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.WARNING)
     terminal.setFormatter(logging.Formatter(f"{node}: %(message)s"))
-    root.addHandler(terminal)
-    if path:
-        root.addHandler(_File(path, terminal))
+    file = _File(path, terminal) if path else None
+    if file is not None:
+        root.addHandler(file)
+    if file is not None and printed and file.descriptor >= 0:
+        os.dup2(file.descriptor, 1)
+        os.dup2(file.descriptor, 2)
+    else:
+        root.addHandler(terminal)
 
 
 class _File(logging.Handler):
@@ -38,30 +47,24 @@ class _File(logging.Handler):
         self.setFormatter(logging.Formatter(FORM))
         self._path = Path(path)
         self._terminal = terminal
-        self._written = 0
         self._said = False
-        self._file = -1
+        self.descriptor = -1
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-            self._file = os.open(path, flags, 0o600)
-            self._written = os.fstat(self._file).st_size
+            self.descriptor = os.open(path, flags, 0o600)
         except OSError as error:
             self._say(f"cannot be written: {error.strerror}")
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write one line, whole or not at all."""
-        if self._file < 0:
+        """Write one line."""
+        if self.descriptor < 0:
             return
         line = f"{self.format(record)}\n".encode(errors="backslashreplace")
-        if self._written + len(line) > MOST:
-            self._say(f"holds {MOST >> 20} MiB: what comes now is not kept")
-            return
         try:
-            done = os.write(self._file, line)
-            if done < len(line):
-                os.ftruncate(self._file, self._written)
-                raise OSError(0, "there is no room for it")
-            self._written += done
+            if os.fstat(self.descriptor).st_size + len(line) > MOST:
+                self._say(f"holds {MOST >> 20} MiB: what comes now is not kept")
+            elif os.write(self.descriptor, line) < len(line):
+                self._say("has no more room")
         except OSError as error:
             self._say(f"cannot be written: {error.strerror}")
 

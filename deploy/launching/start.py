@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -30,7 +31,7 @@ from kamesh.deploy.launching.programs import run_program
 from kamesh.deploy.launching.runs import NothingRunning, Run, create_run, find_run, run_name
 from kamesh.deploy.launching.signals import Signals
 from kamesh.deploy.topology.reading import read_topology
-from kamesh.errors import KameshError, NameTaken
+from kamesh.errors import KameshError, NameTaken, NotSuitable
 from kamesh.nodes.node import Node, NodeSettings
 from kamesh.nodes.plan import Plan, plan_of
 from kamesh.strand import Strand
@@ -39,7 +40,7 @@ from kamesh.trust import MeshCredentials
 
 __all__ = ["demo", "down", "run_file", "run_words", "up", "up_detached"]
 
-START = 30.0  # seconds the nodes of a topology have to find each other
+START = 30.0  # seconds the nodes of a topology have to find each other, and one more for each
 END = 10.0  # seconds they have to end
 
 
@@ -97,15 +98,32 @@ async def _run_here(
         await node.run()
 
 
-def up(path: Path, name: str | None = None, restarts: int = 0) -> None:
-    """Start the nodes of a topology and stay until they have ended."""
-    plan = read_topology(path)
+def up(
+    path: Path, name: str | None = None, restarts: int = 0, detached: bool = False
+) -> None:
+    """Start the nodes of a topology and stay until they have ended.
+
+    `detached`, nobody sees what they print, so it goes to their logs.
+    """
+    plan = _plan(path)
     run = create_run(name or plan.name, "up", source=str(path.resolve()), exact=True)
-    spec = Spec("", "topology", str(path.resolve()), "")
+    spec = Spec("", "topology", str(path.resolve()), "", printed=detached)
     try:
         _launch(Launcher(plan, run, spec, restarts=restarts))
     finally:
         run.remove()
+
+
+def _plan(path: Path) -> Plan:
+    """Read a topology all nodes of which are to run here."""
+    plan = read_topology(path)
+    away = [node for node in plan.nodes.values() if node.host not in ("", "localhost")]
+    if away:
+        raise NotSuitable(
+            f"{path}: node {away[0].name!r} is to run at {away[0].host!r}, and nodes are started on "
+            f"this host only: start it there by hand, or leave out its `host`"
+        )
+    return plan
 
 
 def up_detached(
@@ -115,18 +133,19 @@ def up_detached(
 
     None if it has run to its end by then.
     """
-    plan = read_topology(path)
+    plan = _plan(path)
     name = name or plan.name
     with tempfile.TemporaryFile() as output:
         launcher = subprocess.Popen(  # noqa: S603
             [
-                sys.executable, "-m", "kamesh.deploy.cli", "up", "--foreground", "--name", name,
+                sys.executable, "-m", "kamesh.deploy.cli", "up", "--detached", "--name", name,
                 "--restart", str(restarts), str(path),
             ],
             start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )
         told = 0
-        deadline = time.monotonic() + START
+        patience = START + len(plan.nodes)
+        deadline = time.monotonic() + patience
         while time.monotonic() < deadline:
             code = launcher.poll()
             if code is not None:
@@ -138,14 +157,14 @@ def up_detached(
                 raise failure(said or f"the launcher ended with exit code {code}")
             run = _run_of(name, launcher.pid)
             linked = [] if run is None else [n for n, one in run.nodes.items() if one.linked]
-            if len(linked) != told:
+            if len(linked) > told:
                 told = len(linked)
                 progress(f"{told} of {len(plan.nodes)} nodes have found all they are linked to")
             if run is not None and told == len(plan.nodes):
                 return replace(run, nodes={name: run.nodes[name] for name in plan.nodes})
             time.sleep(0.05)
     raise LaunchFailed(
-        f"after {START:g} seconds these nodes have not found all they are linked to: "
+        f"after {patience:g} seconds these nodes have not found all they are linked to: "
         f"{', '.join(sorted(set(plan.nodes) - set(linked)))}; they go on trying: see "
         f"`kamesh logs`, or end them with `kamesh down {name}`"
     )
@@ -174,7 +193,8 @@ def demo(*, film: Path | None, seconds: float, recording: Path | None, port: int
 
 def down(run: Run) -> None:
     """End a run in order, and what does not end, hard."""
-    os.kill(run.pid, signal.SIGTERM)
+    with suppress(ProcessLookupError):  # it may have ended by itself just now
+        os.kill(run.pid, signal.SIGTERM)
     deadline = time.monotonic() + END
     while time.monotonic() < deadline and alive(run.pid, run.born):
         time.sleep(0.05)

@@ -79,6 +79,8 @@ def read_topology(path: str | Path, *, load: bool = True) -> Plan:
         raise FileRefused([mistake], text) from error
     notes = Notes(str(path), lines)
     plan = _plan(data, notes, path, load)
+    if not (plan.components or notes.mistakes):
+        notes.note(("components",), "nothing is in it: write a table [components.NAME] for each part")
     if notes.mistakes:
         raise FileRefused(notes.mistakes, text)
     return plan
