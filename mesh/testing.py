@@ -2,12 +2,14 @@
 
 Laws
 1. With the virtual clock nothing ever sleeps: when all wait, the clock goes to the next deadline.
+   Threads of components are given the real time that they need to come to rest.
 2. A run that can never end is reported as such, and who waits for what.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import threading
 from collections.abc import Coroutine, Generator, Iterable, Mapping
@@ -17,12 +19,15 @@ from kamesh.component import Component
 from kamesh.errors import Ended, KameshError
 from kamesh.runtime import current_runtime, run_strand
 from kamesh.scheduler import ENDED
+from kamesh.threadstrand import ThreadStrand
 from kamesh.wiring import link
 
 __all__ = ["Collector", "Feeder", "Stalled", "VirtualClockLoop", "run", "run_coroutine"]
 
 Result = TypeVar("Result")
 PATIENCE = 5.0  # real seconds to wait for threads when nothing else is left to happen
+A_MOMENT = 0.001  # real seconds between two looks at whether they have come to rest
+LOOKS = 5000
 
 
 class Stalled(KameshError):
@@ -35,11 +40,17 @@ class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self._looks = LOOKS  # at threads that are at work, before they are waited for no more
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
         if ready or timeout == 0:
             return ready
+        while self._looks > 0 and _threads_work():
+            self._looks -= 1
+            if ready := super().select(A_MOMENT):
+                self._looks = LOOKS
+                return ready
         if timeout is not None:
             self.now += timeout
             return ready
@@ -52,6 +63,11 @@ class _JumpingSelector(selectors.DefaultSelector):
         return ready
 
 
+def _threads_work() -> bool:
+    strands = current_runtime().running.values()
+    return any(isinstance(strand, ThreadStrand) and strand.at_work for strand in strands)
+
+
 def _who_waits() -> str:
     strands = current_runtime().running.values()
     return ", ".join(f"{s.path} is {s.component.state}" for s in strands)
@@ -60,8 +76,8 @@ def _who_waits() -> str:
 class VirtualClockLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock starts at 0 and jumps to the next deadline when all wait.
 
-    Example: `asyncio.Runner(loop_factory=VirtualClockLoop).run(main())`. What has a thread, a process
-    or a socket in it lives in real time and does not belong here.
+    Example: `asyncio.Runner(loop_factory=VirtualClockLoop).run(main())`. What waits for a time in a
+    thread, for a process or for a socket lives in real time and does not belong here.
     """
 
     def __init__(self) -> None:
@@ -72,6 +88,19 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         """Tell the virtual time in seconds."""
         return self._jumping.now
+
+    @property
+    def _clock_resolution(self) -> float:
+        """Tell asyncio how near a deadline has to be to be due: here, reached and no earlier.
+
+        What is due is what comes before `time()` and this. With the real clock's, a deadline a billionth
+        of a second ahead would be met without time passing, and one after some months never.
+        """
+        return math.ulp(self._jumping.now)
+
+    @_clock_resolution.setter
+    def _clock_resolution(self, seconds: float) -> None:
+        """Pay no heed to that of the real clock."""
 
 
 def run_coroutine(main: Coroutine[Any, Any, Result]) -> Result:

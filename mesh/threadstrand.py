@@ -91,6 +91,7 @@ class ThreadStrand(Strand):
         "_idle",
         "_in_hand",
         "_sending",
+        "_stirred",
         "called",
         "thread",
     )
@@ -104,6 +105,7 @@ class ThreadStrand(Strand):
         self.called = False  # something has come on control that stopping() has not looked at
         self._changed = threading.Condition()
         self._idle = 0  # threads that wait for `_changed`
+        self._stirred = False  # notified, and not looked since
         self._flushing = self._accounting = False  # already asked of the event loop
         self._sending = self._again = False  # in the middle of sending on, and asked to once more
         self._delivered: Callable[[], None] | None = None  # told when all is sent on
@@ -116,6 +118,12 @@ class ThreadStrand(Strand):
     def make_outbox(self, name: str) -> ThreadOutbox:
         """Make one that holds what waits for room."""
         return ThreadOutbox(name, self)
+
+    @property
+    def at_work(self) -> bool:
+        """Whether the thread is busy with something, or about to be, and not waiting for kamesh."""
+        alive = self.thread is not None and self.thread.is_alive()
+        return alive and (self._idle == 0 or self._stirred)
 
     # -- in the event loop's thread
 
@@ -135,6 +143,7 @@ class ThreadStrand(Strand):
     def wake(self) -> None:
         """Let the thread look again."""
         with self._changed:
+            self._stirred = True
             self._changed.notify_all()
 
     def arrived(self, inbox: Inbox) -> None:
@@ -268,11 +277,15 @@ class ThreadStrand(Strand):
 
     def wait_until(self, condition: Callable[[], bool], timeout: float | None) -> bool:
         """Wait until `condition` holds, for `timeout` seconds at most; say whether it does."""
+
+        def look() -> bool:
+            self._stirred = False
+            return condition()
+
         with self._changed:
             self._idle += 1
             try:
-                limit = None if timeout == math.inf else timeout
-                return self._changed.wait_for(condition, limit)
+                return self._changed.wait_for(look, None if timeout == math.inf else timeout)
             finally:
                 self._idle -= 1
 
