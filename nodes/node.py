@@ -43,6 +43,7 @@ __all__ = ["Node", "NodeFailed", "NodeSettings"]
 log = logging.getLogger("kamesh.node")
 
 SETTLE = 2.0  # seconds; one round trip is enough, or one more connection
+DRAIN = 5.0  # seconds a node that failed has to bring across what it had sent before
 
 
 class NodeFailed(KameshError):
@@ -169,10 +170,19 @@ class Node:
         await self.peers.stop()
 
     async def _settle(self) -> None:
-        """Stay until those who sent here know what became of it; else they would wait for an answer."""
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + SETTLE
-        while loop.time() < deadline:
+        """Stay until what was sent has arrived, and those who sent here know what became of it.
+
+        Else a failure would take along what came before it, and senders would wait for an answer.
+        """
+        try:
+            async with asyncio.timeout(DRAIN):
+                while not self.joints.drained:
+                    self._wake.clear()
+                    await self._wake.wait()
+        except TimeoutError:
+            log.warning("%s leaves %d messages undelivered", self.name, self.joints.undelivered())
+        deadline = self.peers.now() + SETTLE
+        while self.peers.now() < deadline:
             if self.joints.settled(self.standing.gone() | self._absent.keys()):
                 return
             await asyncio.sleep(0.01)

@@ -81,3 +81,28 @@ def test_a_node_that_will_not_come_back_is_not_waited_for(when):
 
     in_virtual_time(test)
     assert "node there was killed" in str(sink.inbox.failure)
+
+
+def test_what_was_sent_before_a_failure_arrives_though_the_receiver_is_late():
+    """A component sends and raises before the other node is even there: what it sent is not lost."""
+    sink = Collector()
+
+    class Brief(Component):
+        def main(self):
+            self.send("before")
+            yield
+            raise ValueError("and no more")
+
+    top = Graphline(A=Brief(), B=sink, linkages={("A", "outbox"): ("B", "inbox")})
+
+    async def test(network: Network) -> list[BaseException | None]:
+        mesh = Mesh(network, top)
+        failing = asyncio.ensure_future(mesh.nodes["a"].run())
+        await asyncio.sleep(1.5)
+        async with asyncio.timeout(SOON):
+            return await asyncio.gather(failing, mesh.nodes["b"].run(), return_exceptions=True)
+
+    failed, _ = in_virtual_time(test)
+    assert isinstance(failed, NodeFailed)
+    assert sink.messages == ["before"]
+    assert "and no more" in str(sink.inbox.failure)
