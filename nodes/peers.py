@@ -10,14 +10,13 @@ Laws
 2. Nothing is sent in the middle of a turn: all that gathers is flushed together, when the components
    have had their slice or the loop comes round, so that a frame carries what there is and not one
    message. What arrives is answered in the same callback of the loop.
-3. A peer that is wanted is dialed again and again, never faster than BACK_OFF says.
+3. A peer that is wanted is dialed again and again, as `wanted.py` says.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -32,15 +31,13 @@ from kamesh.link import (
 )
 from kamesh.link.greeting import disagreement
 from kamesh.nodes.identity import Identity, PeerListener
+from kamesh.nodes.wanted import Wanted
 from kamesh.runtime import current_runtime
 from kamesh.transport import BadAddress, Connection, InsecureAddress, Transport
 
 __all__ = ["Peers"]
 
 log = logging.getLogger("kamesh.peers")
-
-BACK_OFF = (0.05, 2.0)  # seconds before the first and before every later attempt, with jitter
-AFTER_REFUSAL = 30.0  # seconds before trying again somebody who said no
 
 
 @dataclass(slots=True, eq=False)
@@ -67,8 +64,7 @@ class Peers:
         self._limits = limits or LinkLimits.local()
         self._wires: dict[Connection, _Wire] = {}
         self._current: dict[str, Connection] = {}
-        self._addresses: dict[str, str] = {}
-        self._wanted: dict[str, int] = {}  # peers to be dialed, with the attempts so far
+        self._wanted = Wanted()
         self._dialing: dict[str, Connection] = {}  # by address
         self._dirty: dict[Link, None] = {}
         self._before_flush: dict[Callable[[], None], None] = {}
@@ -105,7 +101,7 @@ class Peers:
 
     def forget(self, name: str) -> None:
         """Drop a link for good."""
-        self._wanted.pop(name, None)
+        self._wanted.drop(name)
         self.hang_up(name)
         link = self.links.pop(name, None)
         if link is not None:
@@ -121,19 +117,16 @@ class Peers:
 
     def want(self, name: str) -> None:
         """Keep a link to `name` up, as soon as its address is known."""
-        self._wanted.setdefault(name, 0)
+        self._wanted.add(name)
         self._attempt(name)
 
     def unwant(self, name: str) -> None:
         """Dial `name` no more."""
-        self._wanted.pop(name, None)
+        self._wanted.drop(name)
 
     def address_known(self, name: str, address: str) -> None:
         """Learn where a peer listens; dial it if it is wanted."""
-        changed = self._addresses.get(name) != address
-        self._addresses[name] = address
-        if changed and name in self._wanted:
-            self._wanted[name] = 0
+        if self._wanted.listens(name, address):
             self._attempt(name)
 
     def dial(self, address: str) -> None:
@@ -149,18 +142,15 @@ class Peers:
         self._wires[connection] = _Wire(connection, self._new_link(None))
 
     def _attempt(self, name: str) -> None:
-        address = self._addresses.get(name)
-        if address is not None and name in self._wanted and name not in self._current:
+        address = self._wanted.address(name)
+        if address is not None and name not in self._current:
             self.dial(address)
 
-    def _again(self, name: str, at_least: float = 0.0) -> None:
+    def _again(self, name: str, *, refused: bool = False) -> None:
         """Dial a wanted peer once more, a little later each time."""
-        if name not in self._wanted or self._stopped:
-            return
-        first, most = BACK_OFF
-        attempts = self._wanted[name] = self._wanted[name] + 1
-        delay = min(most, first * 2 ** min(attempts, 10)) * random.uniform(0.5, 1.0)
-        self._loop.call_later(max(delay, at_least), self._attempt, name)
+        delay = self._wanted.again_in(name, refused=refused)
+        if delay is not None:
+            self.later(delay, lambda: self._attempt(name))
 
     def hang_up(self, name: str, reason: str = "no longer needed") -> None:
         """Say goodbye to a peer and close the connection."""
@@ -265,9 +255,9 @@ class Peers:
 
     def _dial_failed(self, address: str, reason: str, *, refused: bool = False) -> None:
         self._listener.dial_failed(address, reason)
-        for name in [n for n, a in self._addresses.items() if a == address]:
+        for name in self._wanted.at(address):
             if name not in self._current:
-                self._again(name, at_least=AFTER_REFUSAL if refused else 0.0)
+                self._again(name, refused=refused)
 
     def _down(self, link: Link, connection: Connection, reason: str) -> None:
         name = link.peer or ""
@@ -330,8 +320,7 @@ class Peers:
         """Do what a link asks."""
         for event in link.take_events():
             if isinstance(event, Established):
-                if name in self._wanted:
-                    self._wanted[name] = 0
+                self._wanted.reached(name)
                 connection = self._current.get(name)
                 address = connection.address if connection is not None and connection.dialed else None
                 self._listener.peer_up(name, event, address)
@@ -393,7 +382,7 @@ class Peers:
     async def stop(self, reason: str = "the node ends", linger: float = 1.0) -> None:
         """Say goodbye to all and close the transport."""
         for name in list(self._current):
-            self._wanted.pop(name, None)
+            self._wanted.drop(name)
             self.hang_up(name, reason)
         self._stopped = True
         if self._flush in self._scheduler.after_slice:
