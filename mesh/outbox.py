@@ -79,6 +79,23 @@ class Feed:
         )
         self.limit = sink.limit(self)
 
+    def way(self) -> Callable[[object], None]:
+        """Give the shortest way in for one message, as long as nothing is linked or closed."""
+        if self.plain:
+            return self.sink.queue.append
+        if self.policy is Policy.BLOCK and not (self.sink.closed or self.sink.targets):
+            return self._put_now
+        return self.put
+
+    def _put_now(self, message: object) -> None:
+        """Bring one message in where nothing has to be decided."""
+        sink = self.sink
+        sink.queue.append(message)
+        self.sent += 1
+        sink.level += 1
+        sink.arrived += 1
+        sink.owner.arrived(sink)
+
     def put(self, message: object) -> None:
         """Bring one message in, accounted for at once, as the policy says."""
         sink = self.sink
@@ -181,9 +198,9 @@ class Outbox:
             case ():
                 self.put = self._discard
             case (feed,):
-                self.put = feed.sink.queue.append if feed.plain else feed.put
+                self.put = feed.way()
             case feeds:
-                self.put = _to_each(tuple(f.sink.queue.append if f.plain else f.put for f in feeds))
+                self.put = _to_each(tuple(feed.way() for feed in feeds))
 
     def extend(self, messages: Iterable[object]) -> None:
         """Send all of `messages`, in order."""
