@@ -48,6 +48,12 @@ class AsyncInbox(Inbox):
             count -= 1
             yield self.recv()
 
+    def recv(self) -> Any:
+        """Take the oldest message; EmptyInbox if there is none. What was taken before is done with."""
+        if self.hearers:
+            self.consumed()
+        return super().recv()
+
     def __aiter__(self) -> AsyncInbox:
         """Take messages until the stream ends, or the component is told to stop."""
         return self
@@ -98,8 +104,10 @@ class AsyncStrand(Strand):
         error: BaseException | None = None
         try:
             await self.component.main()
-        except asyncio.CancelledError:
-            pass  # it was stopped, or the event loop is ending
+        except asyncio.CancelledError as cancelled:
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                error = cancelled  # not itself, but something that it waited for
         except (Exception, KeyboardInterrupt, SystemExit) as raised:
             error = raised
         if self.state is not ENDED:
@@ -152,6 +160,9 @@ class AsyncStrand(Strand):
 
     async def wait(self) -> None:
         """Wait until something arrives anywhere, if nothing has since the last time."""
+        for inbox in self.inboxes.values():
+            if inbox.hearers:
+                inbox.consumed()
         if not self._news:
             await self._waiters.wait()
         self._news = False

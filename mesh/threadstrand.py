@@ -136,7 +136,9 @@ class ThreadStrand(Strand):
     def halt(self) -> None:
         """Tell the thread; do not wait for it."""
         self.state = ENDED
+        self._delivered = None
         for outbox in self._sending_boxes():
+            outbox.unheard += len(outbox.outgoing)
             outbox.outgoing.clear()
         self.wake()
 
@@ -167,11 +169,13 @@ class ThreadStrand(Strand):
         if self._sending:  # what is sent on may make room elsewhere, and that calls this again
             return
         self._sending = True
-        while self._again:
-            self._again = False
-            for outbox in self._sending_boxes():
-                outbox.send_on()
-        self._sending = False
+        try:
+            while self._again:
+                self._again = False
+                for outbox in self._sending_boxes():
+                    outbox.send_on()
+        finally:
+            self._sending = False
         if self._idle:
             self.wake()
         if self._delivered is not None and not any(o.outgoing for o in self._sending_boxes()):
@@ -197,6 +201,8 @@ class ThreadStrand(Strand):
             log.error("%s was stopped, and then raised", self.path, exc_info=error)
 
     def _over(self, error: BaseException | None) -> None:
+        if self.state is ENDED:
+            return
         self.state = ENDED
         self.after_end(error)
         if isinstance(error, KeyboardInterrupt | SystemExit):
@@ -240,11 +246,12 @@ class ThreadStrand(Strand):
         if not inbox.queue and timeout != 0.0:
             self.wait_until(lambda: bool(inbox.queue) or inbox.ended or self.stopped_now(), timeout)
         self.check()
+        self._in_hand = inbox  # before it is taken: it must not count as done with in between
         try:
             message = inbox.queue.popleft()
         except IndexError:
+            self._in_hand = None
             raise EmptyInbox(f"nothing has arrived at {inbox.label}") from None
-        self._in_hand = inbox
         self.settle_soon()
         return message
 

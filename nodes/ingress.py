@@ -4,10 +4,11 @@ To the inbox it feeds it is an outbox like any other; what comes to it left anot
 
 Laws
 1. It is there before anything comes, so that the inbox it feeds does not end too early.
-2. A message is consumed when the component that took it has come back to its scheduler, not before;
+2. What its policy drops is dropped here, where the message would have waited.
+3. A message is consumed when the component that took it has come back to its scheduler, not before;
    only then is it acknowledged.
-3. When the component it feeds has ended, the far side is told.
-4. To be unlinked is not to end: who was fed by it goes on.
+4. When the component it feeds has ended, the far side is told.
+5. To be unlinked is not to end: who was fed by it goes on.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from kamesh.inbox import Inbox
 from kamesh.messages import Failure
 from kamesh.nodes.peers import Peers
 from kamesh.outbox import Outbox
+from kamesh.owner import Policy
 from kamesh.wiring import Linkage, link, unlink
 
 __all__ = ["ENDED", "Ingress", "Unlinked"]
@@ -41,7 +43,10 @@ class Ingress:
     news = False
     stopped = False
 
-    def __init__(self, peers: Peers, peer: str, source: str, sink: str, inbox: Inbox) -> None:
+    def __init__(
+        self, peers: Peers, peer: str, source: str, sink: str, inbox: Inbox,
+        policy: Policy = Policy.BLOCK,
+    ) -> None:
         """Feed `inbox` with what will come; it stays open from now on."""
         self.peer, self.source, self.sink = peer, source, sink
         self.path = f"from {peer}/{source}"
@@ -56,7 +61,7 @@ class Ingress:
         self._placed: deque[tuple[int, int]] = deque()  # (the inbox's count when it was put, number)
         self._ending: tuple[Failure | Unlinked | None] | None = None
         self._told = False  # that the component here has ended
-        self.linkage: Linkage = link(self.outbox, inbox)
+        self.linkage: Linkage = link(self.outbox, inbox, policy=policy)
         inbox.hearers += (self._consumed,)
 
     # -- as the owner of its outbox
@@ -149,7 +154,8 @@ class Ingress:
         """Give the number of the last message consumed of the first batch that is not all consumed."""
         at, last = self._placed[0]
         upto = last - (at - count)
-        return upto if len(self._inbox.feeds) == 1 and upto > 0 else 0
+        alone = len(self._inbox.feeds) == 1 and self.linkage.policy is Policy.BLOCK
+        return upto if alone and upto > 0 else 0
 
     def finished(self, failure: object) -> None:
         """Hear that no more will come, and how that came about."""

@@ -118,10 +118,13 @@ class Joints:
             return  # the chassis has made its own
         for planned in self._plan.starting(self.node):
             self._leave(planned)
-        for source, sink in self._plan.arriving(self.node):
-            peer, box = self._plan.node_of(source[0]), _dotted(sink)
+        for planned, sink in self._plan.arriving(self.node):
+            peer, box = self._plan.node_of(planned.source[0]), _dotted(sink)
+            policy = Policy.BLOCK if planned.fanout == "demand" else Policy(planned.policy)
             inbox = self._hosting.inbox(box)
-            self.ingresses.append(Ingress(self._peers, peer, _dotted(source), box, inbox))
+            self.ingresses.append(
+                Ingress(self._peers, peer, _dotted(planned.source), box, inbox, policy)
+            )
 
     def _leave(self, planned: PlannedLinkage) -> None:
         outbox = self._hosting.outbox(_dotted(planned.source))
@@ -247,7 +250,9 @@ class Joints:
                 link_.refuse(event.number, str(error), self._peers.now())
                 self._peers.touch(link_)
                 return
-            ingress = Ingress(self._peers, peer, event.source, event.sink, inbox)
+            ingress = Ingress(
+                self._peers, peer, event.source, event.sink, inbox, _policy(event.policy)
+            )
             self.ingresses.append(ingress)
         self._by_number[peer, event.number] = ingress
         word, _, ahead = event.policy.partition(":")
@@ -275,6 +280,11 @@ class Joints:
         """Give up all that leaves."""
         for egress in list(self.egresses.values()):
             egress.give_up(reason)
+
+
+def _policy(word: str) -> Policy:
+    """Read the policy that a peer names; what is not known here blocks, and so loses nothing."""
+    return Policy(word) if word in {one.value for one in Policy} else Policy.BLOCK
 
 
 def _dotted(box: tuple[str, str]) -> str:

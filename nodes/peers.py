@@ -297,10 +297,16 @@ class Peers:
         awaited, self._flushing = self._flushing, True
         try:
             gathering, self._before_flush = self._before_flush, {}
-            for gather in gathering:
-                gather()
-            dirty, self._dirty = self._dirty, {}
-            for link in dirty:
+            while gathering:  # one that raises costs the others nothing: they are gone on with
+                gather = next(iter(gathering))
+                del gathering[gather]
+                try:
+                    gather()
+                except BaseException:
+                    self._before_flush = {**gathering, **self._before_flush}
+                    raise
+            for link in list(self._dirty):
+                del self._dirty[link]
                 self._settle(link, link.peer or "")
         finally:
             self._flushing = awaited

@@ -131,24 +131,14 @@ class Plan:
         """Give the linkages that start on `node`, whole, wherever their sinks are."""
         return tuple(one for one in self.linkages if self.node_of(one.source[0]) == node)
 
-    def leaving(self, node: str) -> tuple[tuple[Place, Place], ...]:
-        """Give (source, sink) of all that is sent from `node` to another."""
+    def arriving(self, node: str) -> tuple[tuple[PlannedLinkage, Place], ...]:
+        """Give the linkage and the sink of all that is sent to `node` from another."""
         return tuple(
-            (source, sink)
-            for source, sink in self._pairs()
-            if self.node_of(source[0]) == node != self.node_of(sink[0])
+            (one, sink)
+            for one in self.linkages
+            for sink in one.sinks
+            if self.node_of(one.source[0]) != node == self.node_of(sink[0])
         )
-
-    def arriving(self, node: str) -> tuple[tuple[Place, Place], ...]:
-        """Give (source, sink) of all that is sent to `node` from another."""
-        return tuple(
-            (source, sink)
-            for source, sink in self._pairs()
-            if self.node_of(source[0]) != node == self.node_of(sink[0])
-        )
-
-    def _pairs(self) -> Iterable[tuple[Place, Place]]:
-        return ((one.source, sink) for one in self.linkages for sink in one.sinks)
 
 
 def wrong_with_name(name: object) -> str | None:

@@ -476,3 +476,56 @@ def test_publishers_and_subscribers_run_where_their_backplane_does():
 
     in_virtual_time(test)
     assert sink.messages == list(range(20))
+
+
+def test_a_coroutine_that_does_not_use_async_for_is_fed_on():
+    """`wait` and `recv` acknowledge what was taken before: a window is no end."""
+
+    class Waiting(Component):
+        def __init__(self):
+            self.got = []
+
+        async def main(self):
+            while not self.stopping():
+                await self.wait()
+                self.got.extend(self.inbox)
+
+    waiting = Waiting()
+    top = Pipeline(Feeder(range(12_000)), waiting)
+
+    async def test(network: Network) -> None:
+        await Mesh(network, top).run(limit=60)
+
+    in_virtual_time(test)
+    assert waiting.got == list(range(12_000))
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_the_latest_is_the_latest_whatever_the_placement(split):
+    """A slow reader of a linkage that keeps the latest sees few messages, each of them fresh."""
+
+    class Slow(Component):
+        def __init__(self):
+            self.seen = []
+
+        def main(self):
+            while not self.stopping():
+                for number in self.inbox:
+                    self.seen.append((self.now(), number))
+                until = self.now() + 0.5
+                while self.now() < until:
+                    yield self.pause(until - self.now())
+                if not self.data_ready():
+                    yield self.pause()
+
+    slow = Slow()
+    top = Graphline(A=Ticking(400), B=slow, linkages={("A", "outbox"): ("B", "inbox")},
+                    policies={("A", "outbox"): "latest"})
+
+    async def test(network: Network) -> None:
+        await Mesh(network, top, split=split).run(limit=60)
+
+    in_virtual_time(test)
+    assert len(slow.seen) < 20
+    begun = slow.seen[0][0]
+    assert all((now - begun) * 100 - number < 30 for now, number in slow.seen)
