@@ -17,6 +17,10 @@ class EmptyInbox(KameshError, LookupError):
     """A message was asked of an inbox that holds none."""
 
 
+class Full(KameshError):
+    """An inbox has no room, and who asked does not wait."""
+
+
 class LinkageRefused(KameshError, ValueError):
     """A linkage cannot be made: no such end, the wrong way round, or a second destination."""
 

@@ -100,7 +100,8 @@ class Handle:
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._work, name="kamesh", daemon=True)
         self._thread.start()
-        self._started.wait(START)
+        if not self._started.wait(START):
+            raise Ended(f"{component.path} did not start within {START:g} seconds")
 
     def _work(self) -> None:
         try:

@@ -158,6 +158,7 @@ class Joints:
 
     def _egress_over(self, egress: Egress) -> None:
         self.egresses.pop((egress.peer, egress.number), None)
+        self._refusals.pop((egress.peer, egress.number), None)
         if not egress.counts:
             sever(egress.inbox)
         self.over()

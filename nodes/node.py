@@ -42,6 +42,7 @@ __all__ = ["Node", "NodeFailed", "NodeSettings"]
 
 log = logging.getLogger("kamesh.node")
 
+SAID = 100  # different reasons of refusals that are logged at most
 SETTLE = 2.0  # seconds; one round trip is enough, or one more connection
 DRAIN = 5.0  # seconds a node that failed has to bring across what it had sent before
 
@@ -254,6 +255,7 @@ class Node:
         """Take note that the connection is gone; the link goes on when there is another."""
         if name in self._observers:
             self._observers.discard(name)
+            self.joints.watchers.discard(name)
             self.joints.lost(name, reason)
             self.peers.forget(name)
             return
@@ -265,7 +267,7 @@ class Node:
         """End if the name is taken; say anything else once."""
         if f"name {self.name!r} is taken" in reason:
             self.fail(f"{reason} Give this one another name.")
-        elif reason not in self._said:
+        elif reason not in self._said and len(self._said) < SAID:
             self._said.add(reason)
             log.warning("%s", reason)
 

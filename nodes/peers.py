@@ -101,7 +101,7 @@ class Peers:
 
     def forget(self, name: str) -> None:
         """Drop a link for good."""
-        self._wanted.drop(name)
+        self._wanted.forget(name)
         self.hang_up(name)
         link = self.links.pop(name, None)
         if link is not None:

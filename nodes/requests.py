@@ -11,7 +11,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kamesh.errors import KameshError, UnknownBox
+from kamesh.errors import Full, KameshError, UnknownBox
 from kamesh.link import Requested
 from kamesh.nodes.egress import Egress
 from kamesh.nodes.reports import BoxReport, ComponentReport, LinkageReport, LinkReport, NodeReport
@@ -68,6 +68,8 @@ class Requests:
         inbox = self._node.hosting.inbox(box)
         if inbox.closed:
             raise UnknownBox(f"{self._node.name}/{box}: the component has ended")
+        if inbox.bound is not None and len(inbox.queue) >= inbox.bound:
+            raise Full(f"{self._node.name}/{box} is full: {inbox.bound} messages wait there")
         inbox.deliver(message)
 
     def _link(self, peer: str, arguments: Any) -> None:

@@ -34,6 +34,11 @@ class Wanted:
         """Want it no more."""
         self._attempts.pop(name, None)
 
+    def forget(self, name: str) -> None:
+        """Keep nothing of a peer."""
+        self._attempts.pop(name, None)
+        self._addresses.pop(name, None)
+
     def listens(self, name: str, address: str) -> bool:
         """Note where a peer listens; say whether that is news of one that is wanted."""
         changed = self._addresses.get(name) != address

@@ -7,7 +7,7 @@ from argparse import Namespace
 from collections.abc import Iterator
 
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import find_run
 from kamesh.errors import NotSuitable
 

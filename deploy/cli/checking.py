@@ -7,8 +7,8 @@ from pathlib import Path
 
 from kamesh.components.oneline import pipeline_of
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.cli.exits import Exit
 from kamesh.deploy.cli.meant import meant
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.programs import component_of
 from kamesh.deploy.topology.mistakes import FileRefused
 from kamesh.deploy.topology.reading import read_topology

@@ -22,8 +22,8 @@ from typing import NoReturn
 
 from kamesh._version import __version__
 from kamesh.deploy.cli.context import Context, usual
-from kamesh.deploy.cli.exits import Exit
 from kamesh.deploy.cli.verbs import VERBS, Verb
+from kamesh.deploy.exits import Exit
 from kamesh.linking import did_you_mean
 
 __all__ = ["main"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from kamesh.components.tokens import PipelineMistake
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import NothingRunning
 from kamesh.deploy.topology.loading import NotLoadable
 from kamesh.deploy.topology.mistakes import FileRefused

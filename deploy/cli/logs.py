@@ -15,7 +15,7 @@ from heapq import merge
 from pathlib import Path
 
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import Run, find_run, list_runs
 from kamesh.deploy.pictures.showing import printable
 from kamesh.errors import UnknownName

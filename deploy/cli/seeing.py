@@ -9,7 +9,7 @@ from dataclasses import asdict
 
 from kamesh.deploy.cli.checking import plan_from
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import Run, find_run, list_runs
 from kamesh.deploy.pictures.diagrams import as_dot, as_mermaid, as_plain
 from kamesh.deploy.pictures.drawing import picture

@@ -204,7 +204,7 @@ VERBS: Mapping[str, Verb] = {
     "up": Verb("starting:up", "start the nodes of a topology", ("up studio.toml",), _of_up),
     "down": Verb("starting:down", "end what runs, in order", ("down", "down --all"), _of_down),
     "demo": Verb(
-        "starting:demo", "show a live broadcast through four nodes",
+        "starting:demo", "show a live broadcast through five nodes",
         ("demo", "demo film.mp4 --seconds 60"), _of_demo,
     ),
     "check": Verb(

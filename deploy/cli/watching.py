@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import AsyncIterator
 
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import find_run
 from kamesh.deploy.pictures.showing import as_json, count, one_line
 

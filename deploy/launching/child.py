@@ -189,6 +189,7 @@ async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: W
         listen=plan.nodes[spec.node].listen,
         seeds=tuple(spec.seeds),
         discover=spec.discover,
+        interfaces=_interfaces(plan.nodes[spec.node].listen),
         patience=spec.patience,
     )
     node = Node(
@@ -223,6 +224,12 @@ async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: W
     node.on_bound = lambda endpoint: wire.say("bound", endpoint=endpoint, pid=os.getpid())
     node.on_linked = lambda: wire.say("linked")
     await node.run()
+
+
+def _interfaces(listen: str) -> tuple[str, ...]:
+    """Give the interface to announce a node on: the one that it listens on."""
+    host = listen.partition("://")[2].rpartition(":")[0]
+    return ("127.0.0.1",) if host in ("", "0.0.0.0", "*", "localhost") else (host,)  # noqa: S104
 
 
 if __name__ == "__main__":

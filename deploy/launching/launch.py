@@ -17,16 +17,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 import signal
 import socket
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from kamesh.deploy.launching.child import GRACE, Spec
 from kamesh.deploy.launching.runs import Run
 from kamesh.deploy.launching.signals import end_program
+from kamesh.deploy.launching.spawning import ForkServer, NodeProcess
 from kamesh.errors import KameshError
 from kamesh.nodes.plan import Plan
 
@@ -46,7 +45,7 @@ class _Child:
     """One node process."""
 
     name: str
-    process: asyncio.subprocess.Process
+    process: NodeProcess
     wire: socket.socket
     endpoint: str = ""
     linked: bool = False
@@ -76,6 +75,7 @@ class Launcher:
         self.sent: dict[str, int] = {}  # by every outbox, `COMPONENT.box`, of the nodes that ended
         self._run = run
         self._spec = spec
+        self._server = ForkServer()
         self._restarts = dict.fromkeys(plan.nodes, restarts)
         self._on_change = on_change
         self._why = ""
@@ -100,10 +100,11 @@ class Launcher:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._signalled, number)
         try:
+            await self._server.start()
             async with asyncio.TaskGroup() as group:
                 for name in self.plan.nodes:
-                    child = await self._start(name)
-                    group.create_task(self._attend(child))
+                    if self._stops == 0:
+                        group.create_task(self._attend(await self._start(name)))
         except ExceptionGroup as several:
             raise several.exceptions[0] from None
         finally:
@@ -112,6 +113,7 @@ class Launcher:
             if self._stopping is not None:
                 self._stopping.cancel()
             self._kill()
+            await self._server.stop()
         if self._why:
             raise LaunchFailed(self._why)
 
@@ -140,8 +142,7 @@ class Launcher:
 
     def _kill(self) -> None:
         for child in self.children.values():
-            if child.process.returncode is None:
-                child.process.kill()
+            child.process.kill()
 
     def _tell(self, child: _Child, what: str, **more: str) -> None:
         try:
@@ -157,14 +158,7 @@ class Launcher:
             self._spec, node=name, key=self._run.key_hex, log=str(self._run.log_file(name))
         )
         try:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "kamesh.deploy.launching.child",
-                str(theirs.fileno()),
-                pass_fds=(theirs.fileno(),),
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
+            process = await self._server.spawn(theirs)
         finally:
             theirs.close()
         ours.setblocking(False)
@@ -218,7 +212,7 @@ class Launcher:
             log.debug("node %s broke off", child.name)
         finally:
             writer.close()
-        code = await child.process.wait()
+        code = await child.process.code
         child.wire.close()
         return code
 

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from kamesh.component import Component
 from kamesh.components.oneline import pipeline_of
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.child import Spec
 from kamesh.deploy.launching.launch import Launcher, LaunchFailed
 from kamesh.deploy.launching.processes import alive
@@ -38,7 +38,7 @@ from kamesh.strand import Strand
 from kamesh.transport.zeromq import ZeroMQTransport
 from kamesh.trust import MeshCredentials
 
-__all__ = ["demo", "down", "run_file", "run_words", "up", "up_detached"]
+__all__ = ["down", "run_file", "run_words", "up", "up_detached"]
 
 START = 30.0  # seconds the nodes of a topology have to find each other, and one more for each
 END = 10.0  # seconds they have to end
@@ -178,23 +178,11 @@ def _run_of(name: str, pid: int) -> Run | None:
     return run if run.pid == pid else None
 
 
-def demo(*, film: Path | None, seconds: float, recording: Path | None, port: int) -> int:
-    """Run the demo, with its progress on the screen."""
-    from kamesh.deploy.demo.demo import Demo  # with PyAV, which only this needs
-    from kamesh.deploy.demo.screen import Screen
-
-    where = recording or Path("demo-output") / "broadcast.ts"
-    broadcast = Demo(where, film=str(film or ""), seconds=seconds, port=port)
-    with Screen(broadcast) as screen:
-        proof = broadcast.run(screen.show)
-    screen.show_proof(proof)
-    return 0 if proof.holds else 1
-
-
 def down(run: Run) -> None:
     """End a run in order, and what does not end, hard."""
-    with suppress(ProcessLookupError):  # it may have ended by itself just now
-        os.kill(run.pid, signal.SIGTERM)
+    if alive(run.pid, run.born):
+        with suppress(ProcessLookupError):  # it may have ended by itself just now
+            os.kill(run.pid, signal.SIGTERM)
     deadline = time.monotonic() + END
     while time.monotonic() < deadline and alive(run.pid, run.born):
         time.sleep(0.05)
@@ -204,5 +192,6 @@ def down(run: Run) -> None:
         return
     for pid, born in [(left.pid, left.born), *((n.pid, n.born) for n in left.nodes.values())]:
         if alive(pid, born):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
     left.remove()

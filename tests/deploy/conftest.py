@@ -115,7 +115,7 @@ def launched(monkeypatch):
     calls = []
     launch = types.ModuleType("kamesh.deploy.launching.start")
     launch.code = 0
-    for name in ("run_file", "run_words", "up", "down", "demo"):
+    for name in ("run_file", "run_words", "up", "down"):
 
         def start(*words, name=name, **options):
             calls.append((name, *map(str, words), *sorted(options.items())))
@@ -123,6 +123,14 @@ def launched(monkeypatch):
 
         setattr(launch, name, start)
     monkeypatch.setitem(sys.modules, "kamesh.deploy.launching.start", launch)
+    showing = types.ModuleType("kamesh.deploy.demo.showing")
+
+    def show(**options):
+        calls.append(("demo", *sorted(options.items())))
+        return launch.code == 0
+
+    showing.show = show
+    monkeypatch.setitem(sys.modules, "kamesh.deploy.demo.showing", showing)
     return types.SimpleNamespace(calls=calls, launch=launch)
 
 

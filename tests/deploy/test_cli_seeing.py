@@ -8,7 +8,7 @@ import pytest
 
 from kamesh.deploy.cli.command import main
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.cli.logs import LogReader, follow, read_logs
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import create_run
 
 

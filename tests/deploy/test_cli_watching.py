@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.cli.watching import Rate
 from kamesh.nodes.client import NoAnswer
 
