@@ -8,8 +8,8 @@ import pytest
 
 from kamesh.deploy.cli.command import main
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.exits import Exit
 from kamesh.deploy.cli.logs import LogReader, follow, read_logs
+from kamesh.deploy.exits import Exit
 
 
 def test_ps(terminal, run):

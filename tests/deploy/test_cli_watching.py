@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from kamesh.deploy.exits import Exit
 from kamesh.deploy.cli.watching import Rate
+from kamesh.deploy.exits import Exit
 from kamesh.nodes.client import NoAnswer
 
 
