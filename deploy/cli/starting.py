@@ -1,12 +1,10 @@
-"""`kamesh run`, `up`, `down`, `demo`, `bench` and `node`: what starts and ends something.
+"""`kamesh run`, `up`, `down`, `demo` and `node`: what starts and ends something.
 
 Law: here it is only decided what is meant; `start.py` does it.
 """
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -19,7 +17,7 @@ from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import NothingRunning, Run, find_run, list_runs
 from kamesh.errors import NotSuitable
 
-__all__ = ["bench", "demo", "down", "node", "run", "up"]
+__all__ = ["demo", "down", "node", "run", "up"]
 
 
 class Starter(Protocol):
@@ -93,19 +91,6 @@ def demo(options: Namespace, context: Context) -> int:
     showing = import_module("kamesh.deploy.demo.showing")  # with PyAV and zmq, which take their time
     whole = showing.show(film=film, seconds=options.seconds, recording=recording, port=options.port)
     return Exit.OK if whole else Exit.FAILED
-
-
-def bench(options: Namespace, context: Context) -> int:
-    """Run the benchmarks of the source tree, each in a process of its own."""
-    folder = Path(__file__).resolve().parent.parent / "tests" / "bench"
-    if not (folder / "__main__.py").is_file():
-        raise NotSuitable(
-            "the benchmarks are in tests/bench of the source tree: run `kamesh bench` from an "
-            "installation made there with `pip install -e .`"
-        )
-    command = [sys.executable, str(folder), *options.what, *(["--json"] if options.json else [])]
-    code = subprocess.run(command, check=False).returncode  # noqa: S603 our own file
-    return Exit.OK if code == 0 else Exit.FAILED
 
 
 def node(options: Namespace, context: Context) -> int:

@@ -183,7 +183,8 @@ def _of_unlink(parser: ArgumentParser) -> None:
 
 
 def _of_bench(parser: ArgumentParser) -> None:
-    parser.add_argument("what", nargs="*", metavar="WHAT", help="which ones (default: all)")
+    parser.add_argument("what", nargs="*", metavar="NAME", help="which ones (default: all)")
+    parser.add_argument("--quick", action="store_true", help="a few seconds each, for a glance")
     _json(parser)
 
 
@@ -234,6 +235,9 @@ VERBS: Mapping[str, Verb] = {
         "changing:unlink", "undo a linkage while all runs",
         ("unlink studio/CAMERA.outbox wall/SCREEN.inbox",), _of_unlink,
     ),
-    "bench": Verb("starting:bench", "measure", ("bench", "bench local --json"), _of_bench),
+    "bench": Verb(
+        "bench:bench", "measure, in ratios to others measured in the same run",
+        ("bench", "bench links roundtrip", "bench --quick --json"), _of_bench,
+    ),
     "node": Verb("starting:node", "be a node process", (), _of_node, internal=True),
 }  # fmt: skip
