@@ -255,8 +255,8 @@ class Node:
         """Take note that the connection is gone; the link goes on when there is another."""
         if name in self._observers:
             self._observers.discard(name)
-            self.joints.watchers.discard(name)
             self.joints.lost(name, reason)
+            asyncio.get_running_loop().call_soon(self.joints.watchers.discard, name)
             self.peers.forget(name)
             return
         log.info("node %s: %s", name, reason)
