@@ -6,7 +6,7 @@ stands, and ends when that socket does: so no node outlives its launcher.
 Laws
 1. The graph is built here, from the same file or words as in every other process: no code arrives.
 2. What the user's file prints while it is read again is not printed again.
-3. Told to stop, or left by the launcher, it ends in order within GRACE seconds, or hard after that.
+3. Told to stop, or left by the launcher, it ends in order, within GRACE seconds and a goodbye, or hard after that.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ __all__ = ["Spec", "main"]
 
 log = logging.getLogger("kamesh.node")
 
-GRACE = 5.0  # seconds
+GRACE = 5.0  # seconds to end in order
+GOODBYE = 3.5  # seconds more, to settle with the others and take leave
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +215,7 @@ async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: W
             log.debug("the loop is closed already")
 
     def stop_from_thread() -> None:
-        timer = threading.Timer(GRACE + 1.0, os._exit, [1])
+        timer = threading.Timer(GRACE + GOODBYE, os._exit, [1])
         timer.daemon = True
         timer.start()
         in_loop(stop)

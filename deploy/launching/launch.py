@@ -33,6 +33,7 @@ __all__ = ["LaunchFailed", "Launcher"]
 
 log = logging.getLogger("kamesh.launch")
 
+LINGER = 4.0  # seconds a node has for its goodbye, after its grace
 LONGEST_LINE = 1024 * 1024  # bytes a node may say at once
 
 
@@ -137,7 +138,7 @@ class Launcher:
     async def _stop(self) -> None:
         for child in self.children.values():
             self._tell(child, "stop")
-        await asyncio.sleep(GRACE + 2.0)
+        await asyncio.sleep(GRACE + LINGER)
         self._kill()
 
     def _kill(self) -> None:
@@ -164,6 +165,8 @@ class Launcher:
         ours.setblocking(False)
         child = self.children[name] = _Child(name, process, ours)
         await asyncio.get_running_loop().sock_sendall(ours, spec.to_line())
+        if self._stops:  # it was asked for before, and told to those who were there then
+            self._tell(child, "stop")
         return child
 
     async def _attend(self, child: _Child) -> None:
@@ -208,11 +211,16 @@ class Launcher:
             async for line in reader:
                 self._heard(child, json.loads(line))
                 self._on_change()
-        except OSError:
-            log.debug("node %s broke off", child.name)
+        except (OSError, ValueError) as error:  # ValueError: more in one line than LONGEST_LINE
+            log.debug("node %s broke off: %s", child.name, error)
         finally:
             writer.close()
-        code = await child.process.code
+        try:
+            async with asyncio.timeout(LINGER):
+                code = await asyncio.shield(child.process.code)
+        except TimeoutError:  # it has said its last word; a thread of its own keeps it from ending
+            child.process.kill()
+            code = await child.process.code
         child.wire.close()
         return code
 
