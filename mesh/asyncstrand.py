@@ -65,6 +65,7 @@ class AsyncInbox(Inbox):
         owner = self.owner
         while not self.queue or (owner.called and self.name != "control"):
             if owner.stopping() or self.ended:
+                owner.wake()  # another loop of this component may have waited for just this
                 raise StopAsyncIteration
             if not self.queue:
                 await self.waiters.wait()

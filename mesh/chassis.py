@@ -138,6 +138,7 @@ class Chassis(Component):
         self._strand.children.pop(strand, None)
         strand.parent = None
         strand.stop()
+        self._strand.wake()  # it may have been the last
         return component
 
     def part(self, name: object) -> Component:

@@ -180,13 +180,12 @@ class Component:
 
     def data_ready(self, inbox: str = "inbox") -> bool:
         """Say whether a message waits."""
-        self._strand.news = False
-        return len(self._inbox(inbox).queue) > 0
+        return self._inbox(inbox).look()
 
     def any_ready(self) -> bool:
         """Say whether a message waits at any inbox."""
-        self._strand.news = False
-        return any(box.queue for box in self._strand.inboxes.values())
+        looks = [box.look() for box in self._strand.inboxes.values()]  # at every one of them
+        return any(looks)
 
     def room(self, outbox: str | None = None) -> int:
         """Say how many messages may be sent before something is full (very many if nothing can be)."""

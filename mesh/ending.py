@@ -20,7 +20,7 @@ __all__ = ["Ending"]
 class Ending(Task):
     """What a strand knows of its end."""
 
-    __slots__ = ("inboxes", "news", "outboxes", "passed_on", "stop_note", "stopped")
+    __slots__ = ("inboxes", "outboxes", "over", "passed_on", "stop_note", "stopped")
 
     inboxes: dict[str, Inbox]
     outboxes: dict[str, Outbox]
@@ -28,13 +28,13 @@ class Ending(Task):
     def __init__(self) -> None:
         """Begin with nothing told."""
         super().__init__()
-        self.news = False  # something has arrived since it last looked
+        self.over = False  # a stream has ended since `stopping` was last asked
         self.stop_note: object = None  # the message that told it to finish or to stop
         self.stopped = self.passed_on = False
 
     def stopping(self) -> bool:
         """Say whether it is time to end, and pass on what said so."""
-        self.news = False
+        self.over = False
         return self.told() or self._streams_over()
 
     def told(self) -> bool:
@@ -60,7 +60,7 @@ class Ending(Task):
     def _read_control(self) -> None:
         """Take the stop messages from `control`; what is the component's own it reads itself."""
         control = self.inboxes.get("control")
-        while control is not None and control.queue and not self.stopped:
+        while control is not None and control.look() and not self.stopped:
             if not isinstance(control.queue[0], Shutdown | ProducerFinished):
                 break
             self.stop_note = control.recv()

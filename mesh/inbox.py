@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import repeat
 from typing import TYPE_CHECKING, Any
@@ -71,6 +72,7 @@ class Inbox:
         "sources",
         "taken",
         "targets",
+        "unseen",
         "waiting",
     )
 
@@ -83,6 +85,7 @@ class Inbox:
         self.level = self.arrived = self.taken = self.dropped = 0
         self.feeds: tuple[Feed, ...] = ()
         self.live = self.finished = 0  # feeders that have not ended, and how many have
+        self.unseen = False  # something has arrived since it was last looked at
         self.failure: Failure | None = None
         self.closed = False  # its owner has ended
         self.targets: tuple[Linkage, ...] = ()
@@ -128,9 +131,9 @@ class Inbox:
     def __iter__(self) -> Iterator[Any]:
         """Take what has arrived, no more than there is room to answer one for one."""
         queue = self.queue
-        self.owner.news = False
         for _ in self._handing_out:  # an iteration left unfinished takes no more
             pass
+        self.unseen = False
         self._handing_out = handing_out = repeat(queue, min(len(queue), max(self.owner.room(), 0)))
         return map(deque.popleft, handing_out)
 
@@ -140,6 +143,7 @@ class Inbox:
 
     def recv(self) -> Any:
         """Take the oldest message; EmptyInbox if there is none."""
+        self.unseen = False
         if not self.queue:
             raise EmptyInbox(f"nothing has arrived at {self.label}; ask data_ready() first")
         next(self._handing_out, None)  # a `for` that is under way hands out one fewer
@@ -147,6 +151,11 @@ class Inbox:
         if not self.owner.in_turns:
             self.took()
         return message
+
+    def look(self) -> bool:
+        """Say whether a message waits; its owner has then seen what there is."""
+        self.unseen = False
+        return len(self.queue) > 0
 
     def took(self) -> None:
         """Account for what was taken since the last time, and tell who waits for the room."""
@@ -194,19 +203,25 @@ class Inbox:
     def discard(self, count: int) -> None:
         """Drop the `count` oldest messages, and count them."""
         for _ in range(count):
-            if self.queue:  # a thread may have taken it meanwhile
-                next(self._handing_out, None)
+            try:
                 self.queue.popleft()
-                self.level -= 1
-                self.dropped += 1
-                self.discarded += 1
+            except IndexError:  # a thread has taken it meanwhile
+                break
+            next(self._handing_out, None)
+            self.level -= 1
+            self.dropped += 1
+            self.discarded += 1
+        if self.hearers:
+            self.consumed()  # nobody will work on them: whoever sent them may go on
 
     def empty(self) -> list[Any]:
         """Take out all that waits, as if it had never arrived."""
         for _ in self._handing_out:  # an iteration that is under way has nothing left to take
             pass
-        messages = list(self.queue)
-        self.queue.clear()
+        messages = []
+        with suppress(IndexError):  # one by one: a thread may be taking as well
+            while True:
+                messages.append(self.queue.popleft())
         self.level -= len(messages)
         self.arrived -= len(messages)
         return messages

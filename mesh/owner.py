@@ -31,7 +31,6 @@ class Owner(Protocol):
     """What a box tells: a component's strand, a dealer, a handle, or the end of a link."""
 
     path: str
-    news: bool  # something has arrived since it last looked
     in_turns: bool  # settles once a turn; otherwise each message is accounted for as it is sent
 
     def arrived(self, inbox: Inbox) -> None:

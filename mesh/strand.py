@@ -7,8 +7,9 @@ Laws
 1. Decided once a turn, not once a message: whom to wake, who has to wait, and what to count.
 2. A strand whose outbox is full is not run until there is room; a message on `control` reaches it all
    the same.
-3. A pause sleeps until something new arrives, unless the turn took something and left something, or
-   what had arrived before was never looked at.
+3. A pause sleeps until something new arrives, unless the turn took something and left something. One
+   without a limit does not sleep, once, while an inbox that something came to since has not been
+   looked at, or a stream has ended and `stopping` has not been asked.
 4. When the end comes, in whatever way: outboxes end, inboxes close, the parent is told. Once.
 """
 
@@ -26,7 +27,7 @@ from kamesh.messages import Failure, ProducerFinished, failure_of
 from kamesh.nesting import Nest, WaitComplete, bad_yield, close_all, generators_behind
 from kamesh.outbox import Feed, Outbox
 from kamesh.owner import DEFAULT_BOUND, UNLIMITED
-from kamesh.scheduler import ENDED, NEW
+from kamesh.scheduler import ASLEEP, ENDED, NEW
 from kamesh.wiring import Linkage, unlink
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Strand(Ending):
         "in_turns",
         "made",
         "name",
+        "news",
         "on_end",
         "parent",
         "path",
@@ -79,6 +81,7 @@ class Strand(Ending):
         self.children = _NO_CHILDREN
         self.made: list[Linkage] = []  # linkages that go when this does
         self.pausing = self.blocked = False
+        self.news = False  # something has arrived since the last pause that slept
         self.rests = False  # is blocked, and would sleep even if it were not
         self.failure: Failure | None = None
         self.error: BaseException | None = None
@@ -243,20 +246,37 @@ class Strand(Ending):
         if self.pausing:
             self.pausing = False
             if took and left:
-                self.news = self.timer is not None  # it is awake for this, unless only for a while
+                if self.timer is not None:  # who pauses for a while may not be the one who looks
+                    self._remember()
                 return False
-            return not self._overlooked()
+            return not (self.news and self._overlooked())
+        if took and left:
+            self._remember()
         return False
 
+    def _remember(self) -> None:
+        """Have a later pause without a limit not sleep on what this turn has left."""
+        self.news = self.over = True
+        for inbox in self.inboxes.values():
+            inbox.unseen = inbox.unseen or bool(inbox.queue)
+
     def _overlooked(self) -> bool:
-        """Say, once, whether a pause without an end would sleep on what has not been looked at."""
-        news, self.news = self.news and self.timer is None, self.news and self.timer is not None
-        return news
+        """Say, once, whether a pause without a limit would sleep on what has not been looked at."""
+        if self.timer is not None:
+            return False
+        overlooked = self.over
+        self.news = self.over = False
+        for inbox in self.inboxes.values():
+            overlooked = overlooked or inbox.unseen
+            inbox.unseen = False
+        return overlooked
 
     def _block(self, took: bool, left: bool) -> bool:
         """Wait for room; one that was told something on `control` and reads it goes on."""
         self.blocked = True
-        self.rests = self.pausing and not left  # what it had no room for it takes as soon as it has
+        if left:  # perhaps for want of room: it looks again when there is some
+            self._remember()
+        self.rests = self.pausing and not left and not self._overlooked()
         self.pausing = False
         control = self.inboxes.get("control")
         return not (control is not None and control.queue and took)
@@ -310,7 +330,10 @@ class Strand(Ending):
 
     def arrived(self, inbox: Inbox) -> None:
         """Wake up for a message, unless there is no room to answer and it is not for `control`."""
-        self.news = True
+        if self.state is not ASLEEP or self.timer is not None or self.blocked:
+            self.news = inbox.unseen = True  # no pause without a limit ends by this
+            if inbox.live == 0 and inbox.finished:
+                self.over = True
         if self.blocked and inbox.name != "control":
             self.rests = False
         elif self.runtime is not None:

@@ -286,10 +286,11 @@ class ThreadStrand(Strand):
         """Wait until `condition` holds, for `timeout` seconds at most; say whether it does."""
 
         def look() -> bool:
-            self._stirred = False
-            return condition()
+            self._stirred = holds = condition()
+            return holds
 
         with self._changed:
+            self._stirred = True  # until it has looked
             self._idle += 1
             try:
                 return self._changed.wait_for(look, None if timeout == math.inf else timeout)

@@ -192,7 +192,6 @@ class Dealer:
     """What stands behind `ByDemand`: deals from one inbox to the outbox with the most room."""
 
     in_turns = False
-    news = False
 
     def __init__(self, path: str, places: int, ahead: int) -> None:
         """Make a dealer with an outbox for each of `places` destinations."""
@@ -208,9 +207,11 @@ class Dealer:
         if self._dealing:  # to deal makes room, and who has waited for it may send at once
             return
         self._dealing = True
-        while inbox.queue and self._deal(inbox):
-            pass
-        self._dealing = False
+        try:
+            while inbox.queue and self._deal(inbox):
+                pass
+        finally:
+            self._dealing = False
         if inbox.ended:
             for outbox in self.outboxes:
                 outbox.finish(inbox.failure)

@@ -222,6 +222,30 @@ def test_two_tasks_in_one_component() -> None:
     assert double.messages == {"inbox": list(range(2000)), "other": list(range(500))}
 
 
+def test_a_loop_over_a_box_that_nobody_feeds() -> None:
+    """When all streams that feed a component are over, its loops over other boxes end too."""
+
+    class Double(Component):
+        inboxes = {"inbox": "one", "never": "two"}
+
+        def __init__(self) -> None:
+            self.messages: list[int] = []
+
+        async def main(self):
+            async with asyncio.TaskGroup() as group:
+                for name in ("never", "inbox"):
+                    group.create_task(self.keep(name))
+
+        async def keep(self, name: str) -> None:
+            async for message in self._inbox(name):
+                self.messages.append(message)
+                await asyncio.sleep(0.1)
+
+    double = Double()
+    scene(Pipeline(GeneratorSource(range(20)), double).run_async())
+    assert double.messages == list(range(20))
+
+
 def test_stop_cancels_at_the_await() -> None:
     """A coroutine that is stopped is cancelled where it waits, and its `finally` is run."""
     left: list[str] = []

@@ -522,7 +522,6 @@ def test_the_last_part_removed_ends_the_chassis() -> None:
         task = start(chassis)
         await idle()
         chassis.remove("A")
-        chassis.control.deliver("look")
         await task
 
     scene(main())

@@ -177,6 +177,91 @@ def test_one_message_of_either_of_two_boxes_a_wake() -> None:
     assert sorted(either.messages) == list(range(200))
 
 
+def test_a_yield_between_taking_and_pausing() -> None:
+    """Who takes one message, yields, and then pauses is run again for those that it left."""
+
+    class Unhurried(Component):
+        def __init__(self) -> None:
+            self.messages: list[Any] = []
+
+        def main(self):
+            while not self.stopping():
+                if self.data_ready():
+                    self.messages.append(self.recv())
+                    yield
+                yield self.pause()
+
+    reader = Unhurried()
+    scene(Pipeline(GeneratorSource(range(100)), reader).run_async())
+    assert reader.messages == list(range(100))
+
+
+def test_what_comes_during_a_for_that_yields() -> None:
+    """What arrives, or ends, while a `for` with a `yield` in it goes on is not slept on."""
+
+    class Unhurried(Component):
+        inboxes = {"inbox": "one", "other": "two"}
+
+        def __init__(self) -> None:
+            self.messages: list[Any] = []
+
+        def main(self):
+            while not self.stopping():
+                for box in (self.inbox, self.other):
+                    for message in box:
+                        self.messages.append(message)
+                        yield
+                yield self.pause()
+
+    reader = Unhurried()
+    scene(
+        Graphline(
+            {("A", "outbox"): ("R", "inbox"), ("B", "outbox"): ("R", "other")},
+            A=GeneratorSource(range(50)), B=GeneratorSource(range(50, 80)), R=reader,
+        ).run_async()
+    )
+    assert sorted(reader.messages) == list(range(80))
+
+
+def test_what_a_nested_generator_had_no_room_for() -> None:
+    """What an inner generator could not take for want of room is not slept on by the outer one."""
+
+    class Small(Sleeper):
+        bounds = {"inbox": 1}
+
+    class Outer(Component):
+        def main(self):
+            while not self.stopping():
+                yield WaitComplete(self.some())
+                yield WaitComplete(self.nothing())
+                yield self.pause()
+
+        def some(self):
+            for message in self.inbox:
+                self.send(message)
+                yield self.pause(0.01)
+
+        def nothing(self):
+            if False:
+                yield
+
+    async def main() -> None:
+        outer, small = Outer(), Small()
+        for number in range(10):
+            outer.inbox.deliver(number)
+        link(outer.outbox, small.inbox)
+        tasks = [start(outer), start(small)]
+        for number in range(10):
+            await idle()
+            assert list(small.inbox.queue) == [number]
+            small.open(1)
+        await idle()
+        assert small.messages == list(range(10))
+        await end(*tasks)
+
+    scene(main())
+
+
 def test_a_pause_that_took_nothing_sleeps_though_something_waits() -> None:
     """Who leaves a message on purpose is not run again for it until something new arrives."""
 

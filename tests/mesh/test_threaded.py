@@ -309,8 +309,9 @@ def test_stop_of_oneself() -> None:
             after.append(self.state)
             self.send("after")
 
-    sink = GeneratorSink()
-    run(Pipeline(Quits(), sink))
+    quits, sink = Quits(), GeneratorSink()
+    run(Pipeline(quits, sink))
+    quits._strand.thread.join(10)
     assert sink.messages == ["before"]
     assert after == ["ended"]
 
