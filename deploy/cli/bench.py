@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kamesh.deploy.cli.context import Context
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 from kamesh.deploy.pictures.tables import table
 from kamesh.errors import KameshError, NotSuitable, UnknownName
 from kamesh.linking import did_you_mean

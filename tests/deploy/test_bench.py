@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kamesh.deploy.cli import bench
-from kamesh.deploy.cli.exits import Exit
+from kamesh.deploy.exits import Exit
 
 FINE = """
 import json, sys
