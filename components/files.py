@@ -114,6 +114,8 @@ class FileWriter(ThreadedComponent):
                 self._write_all(out)
 
     def _write_whole(self, part: Path) -> None:
+        if self.file.exists() and not self.file.is_file():
+            raise FileError(f"{self.file} cannot be replaced as a whole: it is no file")
         with part.open("wb") as out:
             self._write_all(out)
             out.flush()

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from fractions import Fraction
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +95,8 @@ class MediaFile:
                     yield sound.popleft()
                 yield time, frame
         yield from sound
+        if not self.length:
+            raise MediaFileError(f"{self.path} cannot be played: not one picture of it can be decoded")
 
     def _start(self) -> Fraction | None:
         """Give the time of the earliest piece, as the file says it."""
@@ -119,12 +122,15 @@ class MediaFile:
         streams = [self.video] if self.audio is None else [self.video, self.audio]
         place = {stream.index: i for i, stream in enumerate(streams)}
         merged: Interleaver[tuple[Any, Any]] = Interleaver(len(streams), span=SPAN)
+        reached = [-inf] * len(streams)
         try:
             for packet in self._container.demux(streams):
-                if packet.dts is None:
+                if not packet.size:
                     continue
                 i = place[packet.stream.index]
-                merged.put(i, float(packet.dts * packet.time_base), (packet.stream, packet))
+                if packet.dts is not None:  # Matroska does not say it of pictures out of order
+                    reached[i] = float(packet.dts * packet.time_base)
+                merged.put(i, reached[i], (packet.stream, packet))
                 yield from merged.take()
         except av.error.FFmpegError as error:
             raise MediaFileError(f"{self.path} cannot be read to its end: {error}") from error

@@ -80,6 +80,7 @@ class Record(ThreadedComponent):
     def main(self) -> None:
         """Write chunk after chunk, then put the file in its place."""
         try:
+            _replaceable(self.target)
             _set_aside(self.unfinished)
             with self.unfinished.open("wb") as out:
                 for piece in self.inbox:
@@ -131,6 +132,16 @@ class Record(ThreadedComponent):
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
         return {"bytes": self.bytes, "chunks": self.chunks}
+
+
+def _replaceable(target: Path) -> None:
+    """Refuse at once what a file must not take the place of at the end: a device, a pipe, a folder."""
+    if target.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "is a folder")
+    if target.exists() and not target.is_file():
+        raise RecordingError(
+            f"{target} cannot be recorded: it is a device or a pipe, and a recording is a file"
+        )
 
 
 def _set_aside(part: Path) -> None:

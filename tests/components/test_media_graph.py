@@ -3,6 +3,7 @@
 import errno
 import io
 import json
+import os
 import shutil
 import subprocess
 import wave
@@ -214,6 +215,44 @@ def test_other_kinds_of_file_are_played_too(recording, tmp_path, suffix):
     assert count_frames(path) == 50
 
 
+def out_of_order(path):
+    """Make a film whose pictures are stored out of order; skip where that cannot be."""
+    if "libx264" not in av.codecs_available:
+        pytest.skip("this FFmpeg cannot make H.264, of which most such films are")
+    with av.open(str(path), "w") as sink:
+        stream = sink.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(25):
+            frame = av.VideoFrame(64, 48, "yuv420p")
+            for plane in frame.planes:
+                plane.update(bytes([10 * (number % 20)]) * plane.buffer_size)
+            frame.pts = number
+            sink.mux(stream.encode(frame))
+        sink.mux(stream.encode(None))
+    with av.open(str(path)) as film:
+        return [one for one in film.demux(film.streams.video[0]) if one.size]
+
+
+def test_a_film_whose_pictures_are_stored_out_of_order_is_played_whole(tmp_path):
+    """Matroska does not say when to decode those; the first picture of all is among them."""
+    path = tmp_path / "film.mkv"
+    assert out_of_order(path)[0].dts is None, "this file does not test what it is to"
+    pictures, _ = play(FileSource(path, realtime=False))
+    assert len(pictures) == 25
+
+
+def test_a_film_of_which_nothing_can_be_decoded_is_refused(tmp_path):
+    """All that is in its packets is gone: a sentence, not an empty film."""
+    path = tmp_path / "hollow.mkv"
+    packets = out_of_order(path)
+    data = path.read_bytes()
+    for packet in packets:
+        data = data.replace(bytes(packet), bytes(packet.size))
+    path.write_bytes(data)
+    with pytest.raises(ComponentFailed, match=r"hollow.mkv cannot be played"):
+        play(FileSource(path, realtime=False))
+
+
 def test_a_film_without_sound_makes_a_stream_without_sound(recording, tmp_path):
     """Nobody waits for sound that the file does not have."""
     silent = tmp_path / "silent.mp4"
@@ -315,6 +354,17 @@ def test_a_file_that_breaks_off_is_played_as_far_as_it_goes(recording, tmp_path)
 
 
 # recording
+
+
+@pytest.mark.parametrize("make", ["pipe", "folder"])
+def test_a_recording_never_takes_the_place_of_what_is_no_file(tmp_path, make):
+    """A pipe, a device, a folder: refused before anything is written, and left as it was."""
+    path = tmp_path / "out.ts"
+    os.mkfifo(path) if make == "pipe" else path.mkdir()
+    with pytest.raises(ComponentFailed, match=r"out.ts cannot be recorded: (it is a device|there is)"):
+        Pipeline(Feeder([b"data"]), Record(path)).run()
+    assert not path.is_file()
+    assert [one.name for one in tmp_path.iterdir()] == ["out.ts"]
 
 
 def test_a_recording_is_in_its_place_only_when_it_is_whole(tmp_path):
