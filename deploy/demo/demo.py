@@ -9,15 +9,17 @@ Laws
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib import import_module
 from pathlib import Path
 
-from kamesh.components.media.reader import MediaFile
 from kamesh.deploy.launching.child import Spec
 from kamesh.deploy.launching.contact import connect
-from kamesh.deploy.launching.launch import Launcher, LaunchFailed
+from kamesh.deploy.launching.launch import Launcher
 from kamesh.deploy.launching.runs import Run, create_run
 from kamesh.errors import KameshError
 from kamesh.nodes.plan import plan_of
@@ -93,11 +95,10 @@ class Demo:
         if seconds <= 0:
             raise DemoRefused(f"--seconds {seconds:g}: it has to be more than 0")
         if film:
+            from kamesh.components.media.reader import MediaFile  # with PyAV: not for a test card
+
             MediaFile(film).close()  # says in a sentence what is wrong with it
-        try:
-            recording.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DemoRefused(f"{recording.parent} cannot be made: {error.strerror}") from error
+        _recordable(recording)
         self.port = _free_port(port)
         self.recording = recording
         self.film = str(Path(film).resolve()) if film else ""
@@ -118,7 +119,7 @@ class Demo:
             "", "factory", "kamesh.deploy.demo.broadcast:broadcast", "", arguments=self._arguments,
             patience=5.0,
         )
-        launcher = Launcher(plan, run, spec)
+        launcher = self.launcher = Launcher(plan, run, spec)
         try:
             viewed = asyncio.run(self._broadcast(launcher, run, tell))
         finally:
@@ -128,18 +129,18 @@ class Demo:
     async def _broadcast(
         self, launcher: Launcher, run: Run, tell: Callable[[Progress], None]
     ) -> bytes:
-        running = asyncio.create_task(launcher.run())
         watching = asyncio.create_task(self._watch(launcher, run, tell))
-        viewing = asyncio.create_task(_view(self.url + "stream.ts"))
+        viewing = asyncio.create_task(_view(self.port))
+        watching.add_done_callback(lambda _: launcher.stop())  # if it breaks, nobody sees the end
         try:
-            await running
+            await launcher.run()
         finally:
             watching.cancel()
             viewing.cancel()
-            results = await asyncio.gather(watching, viewing, return_exceptions=True)
-        if isinstance(results[0], LaunchFailed):
-            raise results[0]
-        return results[1] if isinstance(results[1], bytes) else b""
+            watched, viewed = await asyncio.gather(watching, viewing, return_exceptions=True)
+        if isinstance(watched, Exception):
+            raise watched
+        return viewed if isinstance(viewed, bytes) else b""
 
     async def _watch(
         self, launcher: Launcher, run: Run, tell: Callable[[Progress], None]
@@ -155,6 +156,7 @@ class Demo:
                 reports = await client.nodes()
                 if begun is None and launcher.linked == len(launcher.plan.nodes):
                     begun = loop.time()
+                    await asyncio.to_thread(import_module, "av")  # in good time: the proof needs it
                 past = 0.0 if begun is None else loop.time() - begun
                 progress, before = self._progress(launcher, reports, past, before)
                 tell(progress)
@@ -203,24 +205,31 @@ class Demo:
         )
 
 
-async def _view(url: str) -> bytes:
-    """Be a viewer for a while, as soon as there is something to see; give what came."""
-    import aiohttp
+async def _view(port: int) -> bytes:
+    """Be a viewer for a while, as soon as there is something to see; give what came.
 
+    A plain HTTP/1.0 client: to import a library for it would hold up the start of all others.
+    """
     got = bytearray()
-    async with aiohttp.ClientSession() as session:
-        while True:
-            try:
-                async with asyncio.timeout(VIEWER_SECONDS), session.get(url) as answer:
-                    async for part in answer.content.iter_any():
-                        got += part
-                return bytes(got)
-            except TimeoutError:
-                return bytes(got)
-            except (aiohttp.ClientError, OSError):
-                if got:
-                    return bytes(got)
-                await asyncio.sleep(0.2)
+    while not got:
+        with suppress(OSError, asyncio.IncompleteReadError):  # nobody is there yet
+            await _view_once(port, got)
+        await asyncio.sleep(0.1)
+    return bytes(got)
+
+
+async def _view_once(port: int, got: bytearray) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(b"GET /stream.ts HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+        async with asyncio.timeout(VIEWER_SECONDS):
+            head = await reader.readuntil(b"\r\n\r\n")
+            while b" 200 " in head.splitlines()[0] and (part := await reader.read(1 << 16)):
+                got += part
+    except TimeoutError:
+        return
+    finally:
+        writer.close()
 
 
 def _frames_of(stream: bytes) -> int:
@@ -237,12 +246,35 @@ def _frames_of(stream: bytes) -> int:
         return count_frames(file.name)
 
 
+def _recordable(path: Path) -> None:
+    """Make the folder of the recording; DemoRefused if there cannot be one, or no file in it."""
+    folder = path.parent
+    if path.is_dir():
+        raise DemoRefused(f"{path} is a folder: name a file to record to")
+    if path.exists() and not path.is_file():
+        raise DemoRefused(f"{path} is a device or a pipe: name a file to record to")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise DemoRefused(f"{folder} is a file, so nothing can be recorded below it") from error
+    except OSError as error:
+        raise DemoRefused(f"the folder {folder} cannot be made: {error.strerror}") from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise DemoRefused(f"{path} cannot be recorded: {folder} may not be written to")
+
+
 def _free_port(port: int) -> int:
     """Find out whether `port` is free, or find one that is."""
+    if port not in range(65536):
+        raise DemoRefused(f"--port {port}: ports are numbered from 0 (any that is free) to 65535")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
+        except PermissionError as error:
+            raise DemoRefused(
+                f"port {port} is for the system's own services: choose one above 1023 with --port"
+            ) from error
         except OSError as error:
             raise DemoRefused(
                 f"port {port} of 127.0.0.1 is taken ({error.strerror}): choose another with --port"

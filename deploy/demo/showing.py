@@ -18,4 +18,5 @@ def show(*, film: Path | None, seconds: float, recording: Path | None, port: int
     with Screen(broadcast) as screen:
         proof = broadcast.run(screen.show)
     screen.show_proof(proof)
+    broadcast.launcher.end_program()
     return proof.holds
