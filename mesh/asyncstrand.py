@@ -156,7 +156,7 @@ class AsyncStrand(Strand):
     def stopping(self) -> bool:
         """Say whether it is time to end, and pass on what said so."""
         stopping = super().stopping()
-        self.called = self.stopped
+        self.called = self.passed_on
         return stopping
 
     async def wait(self) -> None:

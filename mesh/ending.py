@@ -38,18 +38,19 @@ class Ending(Task):
         return self.told() or self._streams_over()
 
     def told(self) -> bool:
-        """Say whether it was told to end and may, and pass on what said so.
+        """Say whether it was told to end and may, and pass on what said so; once true, always true.
 
         After Shutdown it may at once, after ProducerFinished when all that has come is taken; one that
         kamesh sent for somebody's end says nothing while others still feed it.
         """
-        if not self.stopped:
-            self._read_control()
+        if self.passed_on:
+            return True
+        self._read_control()
         if not self.stopped and not self._may_finish():
             return False
+        self.passed_on = True
         signal = self.outboxes.get("signal")
-        if signal is not None and not self.passed_on:
-            self.passed_on = True
+        if signal is not None:
             self.emit(signal, self.stop_note)
         return True
 

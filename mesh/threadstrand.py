@@ -275,7 +275,7 @@ class ThreadStrand(Strand):
         """Say whether it is time to end, and pass on what said so."""
         self.called = False
         stopping = super().stopping()
-        self.called = self.called or self.stopped
+        self.called = self.called or self.passed_on
         return stopping
 
     def stopped_now(self) -> bool:

@@ -246,6 +246,37 @@ def test_a_loop_over_a_box_that_nobody_feeds() -> None:
     assert double.messages == list(range(20))
 
 
+def test_time_to_end_is_decided_once() -> None:
+    """When one loop has ended for ProducerFinished, what comes afterwards does not hold up another."""
+
+    class Double(Component):
+        inboxes = {"inbox": "one", "other": "two"}
+
+        async def main(self):
+            async with asyncio.TaskGroup() as group:
+                for name in ("inbox", "other"):
+                    group.create_task(self.keep(name))
+
+        async def keep(self, name: str) -> None:
+            async for _ in self._inbox(name):
+                await asyncio.sleep(1)
+
+    async def main() -> None:
+        double, source, other = Double(), Idler(), Idler()
+        link(source.outbox, double.inbox)
+        link(other.outbox, double._inbox("other"))
+        task = start(double)
+        await idle(0.5)
+        double.inbox.deliver("keeps one loop busy")
+        double.control.deliver(ProducerFinished())
+        await idle(0.5)
+        double._inbox("other").deliver("comes after its loop has ended")
+        await asyncio.wait_for(task, 10)
+        assert double._inbox("other").dropped == 1
+
+    scene(main())
+
+
 def test_stop_cancels_at_the_await() -> None:
     """A coroutine that is stopped is cancelled where it waits, and its `finally` is run."""
     left: list[str] = []
