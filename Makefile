@@ -23,7 +23,7 @@ $(STAMP): pyproject.toml
 	@touch $@
 
 demo: $(STAMP)   ## a broadcast through five node processes, for SECONDS=20, of INPUT=film.mp4 if given
-	@$(KAMESH) demo --seconds $(SECONDS) --port $(PORT) $(if $(INPUT),--input '$(INPUT)')
+	@$(KAMESH) demo --seconds $(SECONDS) --port $(PORT) $(if $(INPUT),'$(INPUT)')
 
 test: $(STAMP)   ## all tests
 	@$(VENV)/bin/python -m pytest

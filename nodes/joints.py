@@ -265,10 +265,19 @@ class Joints:
         """Offer it again for a while: the far component may be just starting."""
         key = (peer, egress.number)
         self._refusals[key] = times = self._refusals.get(key, 0) + 1
-        if times > TIMES or reason.endswith(ENDED):
+        if reason.endswith(ENDED):
+            egress.close(reason)
+            self.component_ended(egress.sink.rpartition(".")[0])
+        elif times > TIMES:
             egress.refused(reason)
-            return
-        egress.offer_again_later(ASK_AGAIN)
+        else:
+            egress.offer_again_later(ASK_AGAIN)
+
+    def left(self, peer: str) -> None:
+        """Hear that all components of a peer have ended well: nobody there takes anything any more."""
+        for egress in [e for (name, _), e in self.egresses.items() if name == peer]:
+            egress.give_up(f"{peer}/{egress.sink} {ENDED}")
+            self.component_ended(egress.sink.rpartition(".")[0])
 
     def lost(self, peer: str, reason: str) -> None:
         """Give up every linkage with a peer that does not come back."""

@@ -210,12 +210,18 @@ class Node:
         self._wake.set()
 
     def gone(self, name: str, why: str) -> None:
-        """Hear from who started it that a node will not come back: nobody here waits for it."""
+        """Hear from who started it that a node will not come back: nobody here waits for it.
+
+        An empty `why` says that it has ended as it should.
+        """
         self._absent[name] = why
         timer = self._patience.pop(name, None)
         if timer is not None:
             timer.cancel()
-        self.joints.lost(name, why)
+        if why:
+            self.joints.lost(name, why)
+        else:
+            self.joints.left(name)
         self.peers.unwant(name)
         self._wake.set()
 

@@ -60,6 +60,8 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say it in one sentence, with where to look."""
+        if message.startswith("unrecognized arguments") and self.prog == "kamesh":
+            message += " (what is for the program itself goes after `--`)" if "run" in sys.argv[:2] else ""
         raise _Usage(f"{message}; see `{self.prog} --help`")
 
 

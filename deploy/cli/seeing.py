@@ -10,7 +10,7 @@ from dataclasses import asdict
 from kamesh.deploy.cli.checking import plan_from
 from kamesh.deploy.cli.context import Context
 from kamesh.deploy.exits import Exit
-from kamesh.deploy.launching.runs import Run, find_run, list_runs
+from kamesh.deploy.launching.runs import Run, find_run, last_failure, list_runs
 from kamesh.deploy.pictures.diagrams import as_dot, as_mermaid, as_plain
 from kamesh.deploy.pictures.drawing import picture
 from kamesh.deploy.pictures.graphs import Graph, graph_of, graph_of_plan
@@ -44,7 +44,7 @@ async def ps(options: Namespace, context: Context) -> int:
     if options.json:
         context.say_json({"runs": found})
     elif not runs:
-        context.remark("nothing is running here")
+        context.remark("nothing is running here" + last_failure())
     return Exit.OK if runs else Exit.NOTHING_RUNNING
 
 

@@ -38,6 +38,13 @@ def _whole(least: int) -> Callable[[str], int]:
     return whole
 
 
+def _port(text: str) -> int:
+    number = _whole(0)(text)
+    if number > 65535:
+        raise ArgumentTypeError(f"{number} is too large for a port: at most 65535")
+    return number
+
+
 def _seconds(text: str) -> float:
     try:
         number = float(text)
@@ -59,7 +66,9 @@ def _run(parser: ArgumentParser) -> None:
 def _of_run(parser: ArgumentParser) -> None:
     parser.add_argument("what", metavar="WHAT", help='a .py file, a .toml topology, or "a ! b ! c"')
     parser.add_argument(
-        "--split", action="store_true", help="give every component a node process of its own"
+        "--split", action="store_true",
+        help="give every component a node process of its own; each reads the file anew, so what a "
+        "component keeps in its attributes stays in its process",
     )
     parser.add_argument("--name", metavar="NAME", help="what to call it (default: after the file)")
     parser.set_defaults(arguments=[])
@@ -94,10 +103,10 @@ def _of_demo(parser: ArgumentParser) -> None:
         "--seconds", type=_seconds, default=20.0, help="how long it runs (default: %(default)g)"
     )
     parser.add_argument(
-        "--recording", metavar="FILE", help="where to record it (default: a new file)"
+        "--recording", metavar="FILE", help="where to record it (default: demo-output/broadcast.ts)"
     )
     parser.add_argument(
-        "--port", type=_whole(0), default=0, help="where to serve it (default: any free port)"
+        "--port", type=_port, default=0, help="where to serve it (default: any free port)"
     )
 
 

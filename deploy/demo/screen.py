@@ -85,12 +85,12 @@ class Screen:
         return Panel(
             Group(
                 Text(GRAPH, style="cyan"), Text(), table, Text(),
-                ProgressBar(total=1.0, completed=share, width=62),
+                ProgressBar(total=1.0, completed=share, width=66),
                 Text(f"{progress.seconds:.0f} of {self._demo.seconds:.0f} s"), Text(),
                 Text(f"watch it:  {self._demo.url}  (browser)"),
                 Text(f"           ffplay {self._demo.url}stream.ts"),
             ),
-            title="kamesh broadcast", width=70,
+            title="kamesh broadcast", width=78,
         )
 
     def show_proof(self, proof: Proof) -> None:
@@ -99,7 +99,7 @@ class Screen:
         self._console.print(
             f"{proof.frames_in} frames in, {proof.frames_decoded} decoded again from the recording, "
             f"lost {proof.lost}, repeated {proof.repeated}; "
-            f"a viewer over HTTP got {proof.viewer_frames}"
+            f"a viewer over HTTP got {proof.viewer_frames} in its few seconds"
         )
         self._console.print(
             f"recording: {proof.recording} ({proof.bytes / 1e6:.2f} MB, {proof.seconds:.2f} s)"

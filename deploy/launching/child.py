@@ -6,7 +6,7 @@ stands, and ends when that socket does: so no node outlives its launcher.
 Laws
 1. The graph is built here, from the same file or words as in every other process: no code arrives.
 2. What the user's file prints while it is read again is not printed again.
-3. Told to stop, or left by the launcher, it ends in order, within GRACE seconds and a goodbye, or hard after that.
+3. Told to stop, or left by the launcher, it ends in order, within GRACE seconds and a goodbye; or hard.
 """
 
 from __future__ import annotations
@@ -81,6 +81,7 @@ def build(spec: Spec) -> tuple[Plan, dict[str, Component]]:
         return plan, parts
     top: Component
     if spec.kind == "words":
+        sys.path.insert(0, os.getcwd())
         top = pipeline_of(spec.source)
     elif spec.kind == "factory":
         top = factory(spec.source)(**spec.arguments)

@@ -178,7 +178,9 @@ class Launcher:
             self._restarts[child.name] -= 1
             log.warning("node %s %s; it is started again", child.name, _death(code))
             child = await self._start(child.name)
-        if not child.ended:
+        if child.ended:
+            self._tell_others(child, "")
+        else:
             self._lost(child, code)
         child.ended = True
         self._note(self._run.node_gone, child.name)
@@ -190,11 +192,15 @@ class Launcher:
         if not why and self._stops:
             why = f"node {child.name} had not ended {GRACE:g} seconds after it was told to"
         why = why or f"node {child.name} {_death(code)}"
+        self._tell_others(child, why)
+        if self._stops < 2:
+            self._fail(why)
+
+    def _tell_others(self, child: _Child, why: str) -> None:
+        """Tell the others that a node will not come back, and why; no reason if it ended well."""
         for other in self.children.values():
             if other is not child:
                 self._tell(other, "gone", node=child.name, why=why)
-        if self._stops < 2:
-            self._fail(why)
 
     def _note(self, note: Callable[..., None], *what: object) -> None:
         """Write something down in the run's folder, if that is still there and has room."""

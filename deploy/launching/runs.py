@@ -35,6 +35,7 @@ __all__ = [
     "RunNode",
     "create_run",
     "find_run",
+    "last_failure",
     "list_runs",
     "run_name",
 ]
@@ -42,6 +43,7 @@ __all__ = [
 log = logging.getLogger("kamesh.runs")
 
 VERSION = 1  # of run.json; one that says more is left alone
+FAILED, WHY = ".failed", "why"  # the folder of the last run that failed unseen, and its reason in it
 KINDS = ("run", "up", "demo")
 
 
@@ -133,6 +135,19 @@ class Run:
         except OSError as error:
             log.warning("%s is left behind: %s", self.folder, error.strerror)
 
+    def keep_as_failed(self, why: str) -> None:
+        """Put its logs aside with the reason it failed for, in place of the one before it."""
+        aside = self.folder.parent / FAILED
+        try:
+            with locked(self.folder.parent):
+                _remove(aside)
+                (self.folder / "mesh.key").unlink(missing_ok=True)
+                (self.folder / WHY).write_text(why, encoding="utf-8")
+                self.folder.rename(aside)
+        except OSError as error:
+            log.warning("the logs of %s are not kept: %s", self.name, error.strerror)
+            self.remove()
+
     def _change(self, change: Callable[[Run], Run]) -> None:
         with locked(self.folder.parent):
             _write(change(_read(self.folder)))
@@ -189,7 +204,7 @@ def find_run(name: str | None = None) -> Run:
     if not runs:
         raise NothingRunning(
             "nothing is running here: start something with `kamesh run`, `kamesh up` or "
-            "`kamesh demo`"
+            "`kamesh demo`" + last_failure()
         )
     names = [one.name for one in runs]
     if name is None and len(runs) == 1:
@@ -201,6 +216,16 @@ def find_run(name: str | None = None) -> Run:
             f"no run is called {name!r}{did_you_mean(name, names)}; there is: {', '.join(names)}"
         )
     return runs[names.index(name)]
+
+
+def last_failure() -> str:
+    """Tell of the last run that failed with nobody there to see it."""
+    folder = runtime_folder() / FAILED
+    try:
+        name, why = _read(folder).name, (folder / WHY).read_text(encoding="utf-8")
+    except (KameshError, OSError):
+        return ""
+    return f"\nthe last one that failed was {name}: {why}\nits logs are in {folder / 'logs'}"
 
 
 def run_name(source: str) -> str:
@@ -230,7 +255,9 @@ def _live(top: Path) -> list[Run]:
 
 def _remove(folder: Path) -> None:
     """Remove what is ours in the folder of a run, and then the folder."""
-    ours = [*folder.glob("logs/*.log"), *folder.glob(".*.*"), folder / "mesh.key"]
+    ours = [*folder.glob("logs/*.log"), *folder.glob(".*.*"), folder / "mesh.key", folder / WHY]
+    if not folder.is_dir():
+        return
     try:
         for path in (*ours, folder / "run.json"):
             path.unlink(missing_ok=True)

@@ -25,6 +25,11 @@ __all__ = ["ForkServer", "NodeProcess", "NotStarted"]
 UNKNOWN = 255  # the exit code of a process whose end nobody has seen
 
 
+def _deaf_to_interrupts() -> None:
+    """Ignore Ctrl-C from the first moment: the launcher hears it, and says what to do."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 class NotStarted(KameshError):
     """A process could not be started; the text says why."""
 
@@ -81,6 +86,7 @@ class ForkServer:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "kamesh.deploy.launching.forkserver", str(theirs.fileno()),
                 pass_fds=(theirs.fileno(),), env={**os.environ, "PYTHONUNBUFFERED": "1"},
+                preexec_fn=_deaf_to_interrupts,
             )
         finally:
             theirs.close()

@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import IO
 
 from kamesh.component import Component
 from kamesh.components.oneline import pipeline_of
@@ -58,7 +59,8 @@ def run_file(path: Path, split: bool, arguments: Sequence[str] = ()) -> None:
 
 
 def run_words(text: str, split: bool) -> None:
-    """Run a one-line pipeline."""
+    """Run a one-line pipeline; `module:Class` may be of the folder it is given in."""
+    sys.path.insert(0, str(Path.cwd()))
     spec = Spec("", "words", text, "", split=split)
     _run_component(pipeline_of(text), spec, "pipeline")
 
@@ -106,10 +108,16 @@ def up(
     `detached`, nobody sees what they print, so it goes to their logs.
     """
     plan = _plan(path)
-    run = create_run(name or plan.name, "up", source=str(path.resolve()), exact=True)
+    run = create_run(
+        name or run_name(plan.name), "up", source=str(path.resolve()), exact=True
+    )
     spec = Spec("", "topology", str(path.resolve()), "", printed=detached)
     try:
         _launch(Launcher(plan, run, spec, restarts=restarts))
+    except KameshError as error:
+        if detached:
+            run.keep_as_failed(str(error))
+        raise
     finally:
         run.remove()
 
@@ -134,7 +142,7 @@ def up_detached(
     None if it has run to its end by then.
     """
     plan = _plan(path)
-    name = name or plan.name
+    name = name or run_name(plan.name)
     with tempfile.TemporaryFile() as output:
         launcher = subprocess.Popen(  # noqa: S603
             [
@@ -143,26 +151,38 @@ def up_detached(
             ],
             start_new_session=True, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )
-        told = 0
-        patience = START + len(plan.nodes)
-        deadline = time.monotonic() + patience
-        while time.monotonic() < deadline:
-            code = launcher.poll()
-            if code is not None:
-                output.seek(0)
-                said = output.read().decode(errors="replace").strip().removeprefix("kamesh: ")
-                if code == 0:
-                    return None
-                failure = NameTaken if code == Exit.MISTAKE else LaunchFailed
-                raise failure(said or f"the launcher ended with exit code {code}")
-            run = _run_of(name, launcher.pid)
-            linked = [] if run is None else [n for n, one in run.nodes.items() if one.linked]
-            if len(linked) > told:
-                told = len(linked)
-                progress(f"{told} of {len(plan.nodes)} nodes have found all they are linked to")
-            if run is not None and told == len(plan.nodes):
-                return replace(run, nodes={name: run.nodes[name] for name in plan.nodes})
-            time.sleep(0.05)
+        try:
+            return _wait_until_linked(plan, name, launcher, output, progress)
+        except KeyboardInterrupt:
+            launcher.terminate()
+            launcher.wait(END)
+            raise
+
+
+def _wait_until_linked(
+    plan: Plan, name: str, launcher: subprocess.Popen[bytes], output: IO[bytes],
+    progress: Callable[[str], None],
+) -> Run | None:
+    told = 0
+    patience = START + len(plan.nodes)
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        code = launcher.poll()
+        if code is not None:
+            output.seek(0)
+            said = output.read().decode(errors="replace").strip().removeprefix("kamesh: ")
+            if code == 0:
+                return None
+            failure = NameTaken if code == Exit.MISTAKE else LaunchFailed
+            raise failure(said or f"the launcher ended with exit code {code}")
+        run = _run_of(name, launcher.pid)
+        linked = [] if run is None else [n for n, one in run.nodes.items() if one.linked]
+        if len(linked) > told:
+            told = len(linked)
+            progress(f"{told} of {len(plan.nodes)} nodes have found all they are linked to")
+        if run is not None and told == len(plan.nodes):
+            return replace(run, nodes={name: run.nodes[name] for name in plan.nodes})
+        time.sleep(0.05)
     raise LaunchFailed(
         f"after {patience:g} seconds these nodes have not found all they are linked to: "
         f"{', '.join(sorted(set(plan.nodes) - set(linked)))}; they go on trying: see "

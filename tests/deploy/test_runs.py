@@ -292,3 +292,18 @@ def test_changes_from_several_sides_are_all_kept(top):
 def test_the_name_of_a_run(source, name):
     """A run is called after its file or the first word of its pipeline."""
     assert run_name(source) == name
+
+
+def test_the_last_run_that_failed_unseen_is_told_of(top):
+    """Its reason and its logs are kept, without its key, until another one fails."""
+    for number in (1, 2):
+        run = create_run("boom", "up")
+        run.log_file("a").write_text(f"what a said, {number}\n")
+        run.keep_as_failed(f"reason {number}")
+        run.remove()
+    with pytest.raises(NothingRunning, match=r"failed was boom: reason 2\nits logs are in "):
+        find_run()
+    (kept,) = [one for one in top.iterdir() if one.is_dir()]
+    assert (kept / "logs" / "a.log").read_text() == "what a said, 2\n"
+    assert not (kept / "mesh.key").exists()
+    assert list_runs() == []
