@@ -197,6 +197,11 @@ class Component:
         It gives None, which is what `yield self.pause()` then yields.
         """
         strand = self._strand
+        if isinstance(strand, AsyncStrand):
+            raise NotSuitable(
+                f"{self.path} is a coroutine: it waits with `await self.wait()`, or for a time with "
+                f"`await asyncio.sleep(...)`, not with pause()"
+            )
         strand.pausing = True
         if strand.runtime is None:
             return None
