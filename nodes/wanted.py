@@ -66,5 +66,5 @@ class Wanted:
             return None
         self._attempts[name] += 1
         first, most = BACK_OFF
-        delay = min(most, first * 2 ** min(self._attempts[name], 10)) * random.uniform(0.5, 1.0)
+        delay = min(most, first * 2.0 ** min(self._attempts[name], 10)) * random.uniform(0.5, 1.0)
         return max(delay, AFTER_REFUSAL) if refused else delay

@@ -49,11 +49,11 @@ def serve(control: socket.socket) -> int | None:
     signal.signal(signal.SIGCHLD, lambda number, frame: None)
     before = signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
     while True:
-        ready, _, _ = select.select([control, wake], [], [])
+        ready, _, _ = select.select([control.fileno(), wake], [], [])
         if wake in ready:
             os.read(wake, 4096)
             _tell_ends(control)
-        if control not in ready:
+        if control.fileno() not in ready:
             continue
         request, descriptors, _, _ = socket.recv_fds(control, 64, 1)
         if request != REQUEST or not descriptors:
