@@ -15,6 +15,7 @@ from collections.abc import AsyncIterator, Mapping
 from itertools import count
 from types import TracebackType
 
+from kamesh.codec import standin
 from kamesh.errors import KameshError, UnknownName
 from kamesh.link import (
     Delivered,
@@ -55,7 +56,7 @@ class Client:
         self.endpoints = dict(endpoints)
         name = f"observer-{os.getpid()}-{os.urandom(3).hex()}"
         me = Identity(name, os.urandom(16), mesh, {"kind": "observer"})
-        self._peers = Peers(me, transport, self)
+        self._peers = Peers(me, transport, self, codec=standin)
         self._up: dict[str, asyncio.Event] = {}
         self._trouble: dict[str, str] = {}
         self._answers: dict[tuple[str, int], asyncio.Future[object]] = {}
@@ -101,9 +102,12 @@ class Client:
         try:
             while True:
                 there, message = await queue.get()
-                if not there:
+                if there:
+                    yield message
+                elif message:
+                    raise NoAnswer(f"{box} is seen no more: {message}")
+                else:
                     return
-                yield message
         finally:
             self._taps.pop(sink, None)
 
@@ -215,7 +219,7 @@ class Client:
         """End the taps on it: what it sends from now on is not seen."""
         self._up[name] = asyncio.Event()
         for key in [key for key in self._numbers if key[0] == name]:
-            self._end_tap(key)
+            self._end_tap(key, f"node {name}: {reason}")
 
     def refused(self, address: str, reason: str) -> None:
         """Keep the reason for whoever waits in vain."""
@@ -242,8 +246,10 @@ class Client:
             case Delivered(number, first, messages):
                 self._tapped(self._numbers.get((name, number), ""), messages)
                 link.consumed(number, first + len(messages) - 1, self._peers.now())
-            case Finished(number) | Reset(number, sending=False):
+            case Finished(number):
                 self._end_tap((name, number))
+            case Reset(number, reason, sending=False):
+                self._end_tap((name, number), reason)
             case _:
                 return
         self._peers.touch(link)
@@ -257,9 +263,9 @@ class Client:
                 queue.get_nowait()
             queue.put_nowait((True, message))
 
-    def _end_tap(self, key: tuple[str, int]) -> None:
+    def _end_tap(self, key: tuple[str, int], why: str = "") -> None:
         queue = self._taps.get(self._numbers.pop(key, ""))
         if queue is not None:
             if queue.full():
                 queue.get_nowait()
-            queue.put_nowait((False, None))
+            queue.put_nowait((False, why))

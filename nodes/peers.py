@@ -19,7 +19,9 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
+from kamesh import codec as standard_codec
 from kamesh.link import (
     CloseConnection,
     Established,
@@ -29,6 +31,7 @@ from kamesh.link import (
     keeps_own_dial,
     read_greeting,
 )
+from kamesh.link.batching import Codec
 from kamesh.link.greeting import disagreement
 from kamesh.nodes.identity import Identity, PeerListener
 from kamesh.nodes.wanted import Wanted
@@ -54,7 +57,7 @@ class Peers:
 
     def __init__(
         self, me: Identity, transport: Transport, listener: PeerListener,
-        limits: LinkLimits | None = None,
+        limits: LinkLimits | None = None, codec: Codec = standard_codec,
     ) -> None:
         """Begin with none."""
         self.me = me
@@ -62,6 +65,10 @@ class Peers:
         self.links: dict[str, Link] = {}
         self._listener = listener
         self._limits = limits or LinkLimits.local()
+        self._link = partial(
+            Link, node=me.name, incarnation=me.incarnation, mesh=me.mesh, codec=codec,
+            capabilities=me.capabilities, limits=self._limits,
+        )
         self._wires: dict[Connection, _Wire] = {}
         self._current: dict[str, Connection] = {}
         self._wanted = Wanted()
@@ -92,7 +99,7 @@ class Peers:
     def link_to(self, name: str) -> Link:
         """Give the link to a peer, made if need be."""
         if name not in self.links:
-            self.links[name] = self._new_link(name)
+            self.links[name] = self._link(peer=name)
         return self.links[name]
 
     def connected_to(self, name: str) -> bool:
@@ -106,12 +113,6 @@ class Peers:
         link = self.links.pop(name, None)
         if link is not None:
             self._dirty.pop(link, None)
-
-    def _new_link(self, peer: str | None) -> Link:
-        return Link(
-            node=self.me.name, peer=peer, incarnation=self.me.incarnation, mesh=self.me.mesh,
-            capabilities=self.me.capabilities, limits=self._limits,
-        )
 
     # -- dialing
 
@@ -139,7 +140,7 @@ class Peers:
             self._loop.call_soon(self._listener.dial_failed, address, str(error))
             return
         self._dialing[address] = connection
-        self._wires[connection] = _Wire(connection, self._new_link(None))
+        self._wires[connection] = _Wire(connection, self._link(peer=None))
 
     def _attempt(self, name: str) -> None:
         address = self._wanted.address(name)
@@ -165,7 +166,7 @@ class Peers:
         """Say hello, if we dialed."""
         wire = self._wires.get(connection)
         if wire is None:
-            wire = self._wires[connection] = _Wire(connection, self._new_link(None))
+            wire = self._wires[connection] = _Wire(connection, self._link(peer=None))
         wire.scratch.connected(self._loop.time(), dialed=connection.dialed)
         self._send(connection, wire.scratch)
         self._arm(wire.scratch)
@@ -396,5 +397,3 @@ class Peers:
         if self._timer is not None:
             self._timer.cancel()
         await self.transport.stop(linger)
-
-

@@ -15,7 +15,7 @@ from kamesh.errors import Full, KameshError, UnknownBox
 from kamesh.link import Requested
 from kamesh.nodes.egress import Egress
 from kamesh.nodes.reports import BoxReport, ComponentReport, LinkageReport, LinkReport, NodeReport
-from kamesh.nodes.routes import routes_from
+from kamesh.nodes.routes import messages_sent, routes_from
 from kamesh.wiring import unlink
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def report_of(node: Node) -> NodeReport:
                     BoxReport(b.name, b.level, b.bound, b.arrived, b.taken, b.dropped, b.ended)
                     for b in figures.inboxes
                 ),
-                tuple(figures.sent.items()), str(component.failure or ""),
+                tuple((n, messages_sent(box)) for n, box in component._strand.outboxes.items()),
+                str(component.failure or ""),
                 tuple((word, str(value)) for word, value in figures.details.items()),
             )
         )

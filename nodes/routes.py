@@ -13,7 +13,7 @@ from kamesh.outbox import Feed, Outbox
 from kamesh.strand import Strand
 from kamesh.wiring import Dealer
 
-__all__ = ["Route", "routes_from"]
+__all__ = ["Route", "messages_sent", "routes_from"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,11 @@ class Route:
     target: str
     feed: Feed
     state: str
+
+
+def messages_sent(outbox: Outbox) -> int:
+    """Count what an outbox has sent to those it is linked to, however many they are or came to watch."""
+    return max((feed.sent for feed in outbox.feeds), default=0)
 
 
 def routes_from(outbox: Outbox, node: str, names: Mapping[int, str]) -> Iterator[Route]:

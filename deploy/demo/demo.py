@@ -98,8 +98,8 @@ class Demo:
             from kamesh.components.media.reader import MediaFile  # with PyAV: not for a test card
 
             MediaFile(film).close()  # says in a sentence what is wrong with it
-        _recordable(recording)
         self.port = _free_port(port)
+        _recordable(recording)
         self.recording = recording
         self.film = str(Path(film).resolve()) if film else ""
         self.seconds = seconds

@@ -32,6 +32,7 @@ from kamesh.deploy.topology.reading import load_component, read_topology
 from kamesh.errors import KameshError
 from kamesh.nodes.node import Node, NodeFailed, NodeSettings
 from kamesh.nodes.plan import Plan, plan_of
+from kamesh.nodes.routes import messages_sent
 from kamesh.transport.zeromq import ZeroMQTransport
 from kamesh.trust import MeshCredentials, MeshKey
 
@@ -179,7 +180,7 @@ def _where(error: BaseException) -> str:
 def _sent(components: dict[str, Component]) -> dict[str, int]:
     """Count what each outbox has sent in all."""
     return {
-        f"{name}.{box}": outbox.sent
+        f"{name}.{box}": messages_sent(outbox)
         for name, component in components.items()
         for box, outbox in component._strand.outboxes.items()
     }

@@ -15,7 +15,7 @@ from msgpack import OutOfData, StackError, Unpacker, unpackb  # type: ignore[imp
 
 from kamesh.codec.errors import Cannot, Undecodable
 from kamesh.codec.fair import Filler
-from kamesh.codec.kinds import CONTAINERS, UNPACK
+from kamesh.codec.kinds import CONTAINERS, UNPACK, StandInMaker
 from kamesh.codec.survey import TooDeep, TooMany, shallow, survey
 from kamesh.codec.wire import GUARDED, MAX_DEPTH, MAX_NESTED, MAX_PAYLOAD, MAX_VALUES, Buffer, Mode
 
@@ -25,27 +25,33 @@ _SMALL = 4096  # bytes in which no header can claim enough to matter
 _WITHIN = 4  # extensions within one that is no container: a zone in a datetime
 
 
-def decode(payload: Buffer, buffers: Sequence[Buffer] = ()) -> list[Any]:
+def decode(
+    payload: Buffer, buffers: Sequence[Buffer] = (), *, stand_in: StandInMaker | None = None
+) -> list[Any]:
     """Give the messages that `encode` was given.
 
     Each buffer must be used once. bytes are copied out of it unless it is a bytes object; NumPy
     arrays and memoryviews look at it and are read-only, whatever it is: copy an array to change it.
     MessagePack's own timestamp, which `encode` never makes, is read as a datetime in UTC. Raises
-    `Undecodable` for anything that is wrong, and nothing else.
+    `Undecodable` for anything that is wrong, and nothing else. With `stand_in`, a record that is not
+    registered here is no reason to: it is made by that, of its name and its fields.
     """
     try:
-        return _decode(payload, buffers)
+        return _decode(payload, buffers, stand_in)
     except Exception as error:  # the one place: all that hostile bytes can lead to ends here
         raise Undecodable(_reason(error)) from (None if isinstance(error, Cannot) else error)
 
 
-def _decode(payload: Buffer, buffers: Sequence[Buffer]) -> list[Any]:
+def _decode(
+    payload: Buffer, buffers: Sequence[Buffer], stand_in: StandInMaker | None
+) -> list[Any]:
     if len(payload) > MAX_PAYLOAD:
         raise Cannot(f"has {len(payload):,} bytes, more than {MAX_PAYLOAD:,}")
     view = memoryview(payload)
     if not view or view[0] not in (Mode.LISTS, Mode.TUPLES):
         raise Cannot("does not begin with a mode that is known here")
     decoder = _Decoder(buffers, view[0] == Mode.TUPLES, len(view) > GUARDED)
+    decoder.stand_in = stand_in
     messages = decoder.unpack(view[1:])
     if type(messages) not in (list, tuple):
         raise Cannot("is not an array of messages")
@@ -79,6 +85,7 @@ class _Decoder:
         "guarded",
         "level",
         "nested",
+        "stand_in",
         "tuples",
         "used",
         "values",
@@ -94,6 +101,7 @@ class _Decoder:
         self.values = 0
         self.tuples = tuples
         self.guarded = guarded
+        self.stand_in: StandInMaker | None = None
 
     def unpack(self, data: Buffer) -> Any:
         """Decode MessagePack and the extensions in it: see `Unpacking`."""

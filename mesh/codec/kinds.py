@@ -32,8 +32,15 @@ class Packing(Protocol):
         """Keep bytes inside the payload, or send them as a buffer: the index it has then."""
 
 
+StandInMaker = Callable[[str, tuple[tuple[str, object], ...] | None, object], object]
+"""Makes something of a class's name and a record's fields; without fields, of an Enum's member."""
+
+
 class Unpacking(Protocol):
     """What a function that unpacks may ask of the decoder."""
+
+    stand_in: StandInMaker | None
+    """What makes something of what is not registered here, if anything is to."""
 
     def unpack(self, data: bytes) -> Any:
         """Decode what `Packing.pack` made."""

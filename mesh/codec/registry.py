@@ -183,6 +183,10 @@ def _enter_record(
 def _unpack_record(data: bytes, unpacking: Unpacking) -> object:
     name, key, *values = unpacking.unpack(data)
     record = _NAMED.get(name)
+    known = isinstance(record, _Record) and key == ",".join(record.fields)
+    if not known and unpacking.stand_in is not None:
+        fields = str(key).split(",") if key else []
+        return unpacking.stand_in(str(name), tuple(zip(fields, values, strict=False)), None)
     if not isinstance(record, _Record):
         raise Cannot(f"holds a {str(name)[:200]!r}, and no such class is registered here")
     if key != ",".join(record.fields) or len(values) != len(record.fields):
@@ -206,9 +210,11 @@ def _enter_enum(kind: type[Enum], name: str) -> None:
     PACK[kind] = (Code.ENUM, pack_flag if issubclass(kind, Flag) else pack_member)
 
 
-def _unpack_enum(data: bytes, unpacking: Unpacking) -> Enum:
+def _unpack_enum(data: bytes, unpacking: Unpacking) -> object:
     name, value = exactly(unpacking.unpack(data), 2)
     kind = _NAMED.get(name)
+    if kind is None and unpacking.stand_in is not None:
+        return unpacking.stand_in(str(name), None, value)
     if kind is None or isinstance(kind, _Record):
         raise Cannot(f"holds a {str(name)[:200]!r}, and no such Enum is registered here")
     if issubclass(kind, Flag):
