@@ -195,6 +195,7 @@ class Discovery:
         self._usable: tuple[str, ...] = ()
         self._warned: set[str] = set()
         self._announcing: Awaitable[object] | None = None
+        self._closing: set[asyncio.Future[None]] = set()
         self._asking: asyncio.Task[None] | None = None
         self._running = False
         self._questions = 0
@@ -217,6 +218,8 @@ class Discovery:
             if not isinstance(ended, asyncio.CancelledError):
                 log.error("asking for nodes by zeroconf had failed", exc_info=ended)
         await self._close()
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=STOP_WITHIN)
         self._hearsay.forget()
 
     def statistics(self) -> DiscoveryStatistics:
@@ -298,6 +301,13 @@ class Discovery:
         await self._shut(opened)
 
     async def _shut(self, opened: AsyncZeroconf) -> None:
+        """Close one; who is cancelled meanwhile leaves that to go on, for `stop` to wait for."""
+        closing = asyncio.ensure_future(self._shut_at_last(opened))
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+        await asyncio.shield(closing)
+
+    async def _shut_at_last(self, opened: AsyncZeroconf) -> None:
         try:
             async with asyncio.timeout(STOP_WITHIN):
                 await opened.async_close()
