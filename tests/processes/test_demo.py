@@ -42,9 +42,11 @@ def test_a_broadcast_is_whole_and_can_be_seen_while_it_runs(host: Host):
     with urllib.request.urlopen(address + "stream.ts", timeout=20) as stream:
         (run,) = host.json("ps")["runs"]
         sent = host.kamesh("echo", "RELAY.outbox", "-n", "1")
+        frame = host.kamesh("echo", "CAMERA.outbox", "-n", "1")
         viewed = stream.read()
     assert (run["kind"], sorted(one["name"] for one in run["nodes"])) == ("demo", NODES)
     assert sent.out.startswith("Chunk(")
+    assert frame.out.startswith("<av.VideoFrame")
     seen = host.folder / "viewed.ts"
     seen.write_bytes(viewed)
     ended = demo.ended()
@@ -83,7 +85,7 @@ def test_others_count_the_same_frames(recording: str):
 
 
 def test_a_node_that_is_killed_ends_the_demo_in_a_sentence(host: Host):
-    """kill -9 of the relay in mid-broadcast: which node and how, exit 1, nothing left running."""
+    """Kill -9 of the relay in mid-broadcast: which node and how, exit 1, nothing left running."""
     demo = host.start("demo", "--seconds", "30")
     pid = host.linked(5)["relay"]
     os.kill(pid, signal.SIGKILL)
