@@ -187,11 +187,12 @@ class ThreadStrand(Strand):
 
     def _account(self) -> None:
         self._accounting = False
-        for inbox in list(self.inboxes.values()):
-            if inbox.level != len(inbox.queue):
-                inbox.took()
-            if inbox.hearers:
-                inbox.consumed(in_hand=int(inbox is self._in_hand))
+        with self._changed:
+            for inbox in list(self.inboxes.values()):
+                if inbox.level != len(inbox.queue):
+                    inbox.took()
+                if inbox.hearers:
+                    inbox.consumed(in_hand=int(inbox is self._in_hand))
 
     def _main_ended(self, error: BaseException | None) -> None:
         if self.state is not ENDED:
@@ -242,16 +243,18 @@ class ThreadStrand(Strand):
 
     def take(self, inbox: Inbox, timeout: float | None) -> Any:
         """Take the oldest message, waiting up to `timeout` seconds; EmptyInbox if there is none."""
-        self._in_hand = None
+        if inbox.name != "control" and self._in_hand is not None:
+            self._in_hand = None  # it has come back: it is done with the one before
+            self.settle_soon()
         if not inbox.queue and timeout != 0.0:
             self.wait_until(lambda: bool(inbox.queue) or inbox.ended or self.stopped_now(), timeout)
         self.check()
-        self._in_hand = inbox  # before it is taken: it must not count as done with in between
-        try:
+        with self._changed:  # that it is taken and that it is in hand go together
+            if not inbox.queue:
+                raise EmptyInbox(f"nothing has arrived at {inbox.label}")
             message = inbox.queue.popleft()
-        except IndexError:
-            self._in_hand = None
-            raise EmptyInbox(f"nothing has arrived at {inbox.label}") from None
+            if inbox.name != "control":
+                self._in_hand = inbox
         self.settle_soon()
         return message
 

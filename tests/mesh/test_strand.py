@@ -938,6 +938,31 @@ def test_an_ended_component_leaves_no_reference() -> None:
     scene(main())
 
 
+def test_an_ended_component_holds_nobody() -> None:
+    """A component that has ended, and is kept, keeps alive none of those it had linked."""
+
+    class Patch(Component):
+        def __init__(self, other: Component) -> None:
+            self.link(("", "outbox"), (other, "inbox"))
+
+        def main(self):
+            yield
+
+    async def main() -> None:
+        other = Idler()
+        gone = weakref.ref(other)
+        patch, task = Patch(other), start(other)
+        await idle()
+        await start(patch)
+        await end(task)
+        del other, task
+        gc.collect()
+        assert gone() is None
+        assert patch.state == "ended"
+
+    scene(main())
+
+
 def test_a_failed_component_leaves_no_reference() -> None:
     """The same after a failure, once its exception is forgotten."""
 

@@ -32,7 +32,7 @@ from kamesh import (
     ThreadedComponent,
 )
 from kamesh.errors import LinkageRefused
-from kamesh.wiring import link
+from kamesh.wiring import Dealer, link
 
 
 class Small(Sleeper):
@@ -269,6 +269,49 @@ def test_fan_out_from_a_thread_neither_doubles_nor_swaps() -> None:
     asyncio.run(asyncio.wait_for(main(), 20))
 
 
+def test_sending_on_makes_room_for_more_of_the_same() -> None:
+    """When a message sent on makes room at once, the next one waits until it has gone to all."""
+    echo, worker, slow = ThreadEcho(), Idler(), Idler()
+    slow.inbox.bound = 1
+    dealer = Dealer("dealer", 1, ahead=100)
+    link(dealer.outboxes[0], worker.inbox)
+    link(echo.outbox, dealer.inbox, fanout="all")
+    link(echo.outbox, slow.inbox, fanout="all")
+    got = []
+    echo.outbox.outgoing.extend(range(4))
+    echo._strand.room_again()
+    for _ in range(4):
+        got.append(slow.recv())
+        slow.inbox.took()
+    assert got == list(worker.inbox) == [0, 1, 2, 3]
+
+
+def test_control_ends_one_that_waits_for_room() -> None:
+    """A thread that waits to send is let go by what comes on control, and can end by it."""
+
+    class Stubborn(ThreadedComponent):
+        outgoing = 1
+
+        def main(self):
+            while not self.stopping():
+                self.send("more")
+
+    async def main() -> None:
+        stubborn, stuck = Stubborn(), Small()
+        link(stubborn.outbox, stuck.inbox)
+        task = start(stubborn)
+        await until(lambda: len(stuck.inbox) == 2 and len(stubborn.outbox.outgoing) == 1)
+        await until(lambda: stubborn._strand._idle)
+        stubborn.control.deliver(Shutdown("enough"))
+        await until(lambda: not stubborn._strand.thread.is_alive())
+        other = start(stuck)
+        stuck.open()
+        await asyncio.wait_for(asyncio.gather(task, other), 10)
+        assert len(stuck.messages) == 4
+
+    asyncio.run(main())
+
+
 def test_stop_is_raised_in_the_thread() -> None:
     """A stop from outside reaches the thread as Ended, at the next thing it asks; nobody else."""
     raised: list[str] = []
@@ -451,10 +494,13 @@ def test_acknowledged_when_the_next_is_asked_for() -> None:
         careful.inbox.deliver(2)
         task = start(careful)
         await until(at_work.is_set)
+        careful.control.deliver("a word meanwhile")
+        assert careful.recv("control") == "a word meanwhile"
         await asyncio.sleep(0.01)
         assert set(heard) <= {0}
         go_on.set()
         await until(lambda: heard and heard[-1] == 2)
+        assert heard == sorted(heard)
         await end(task)
 
     asyncio.run(main())

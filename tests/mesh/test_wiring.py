@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import random
+from collections import deque
 
 import pytest
 from component_kit import (
@@ -24,6 +25,7 @@ from component_kit import (
 
 from kamesh import ByDemand, Chassis, Component, Graphline, Pipeline, Policy, ToAll
 from kamesh.errors import LinkageRefused, NotSuitable, UnknownBox
+from kamesh.outbox import Outbox
 from kamesh.wiring import Dealer, link, unlink
 
 
@@ -385,6 +387,38 @@ def test_dealing_waits_for_the_first_destination() -> None:
         assert sink.messages == ["a", "b", "c"]
 
     scene(main())
+
+
+def test_dealing_to_who_answers_at_once() -> None:
+    """A writer that sends the next message as soon as there is room may have any number of them."""
+
+    class Eager:
+        path, in_turns = "eager", False
+
+        def __init__(self, count: int) -> None:
+            self.outbox = Outbox("outbox", self)
+            self.pending = deque(range(count))
+
+        def room_again(self) -> None:
+            while self.pending and self.outbox.room() > 0:
+                self.outbox.ask_for_room()
+                self.outbox.put(self.pending.popleft())
+
+        def rewired(self) -> None:
+            self.outbox.bind()
+
+        def room(self) -> int:
+            return self.outbox.room()
+
+        def arrived(self, inbox: object) -> None:
+            raise AssertionError("it has no inbox")
+
+    eager, sink, dealer = Eager(5000), Idler(), Dealer("dealer", 1, ahead=10**6)
+    sink.inbox.bound = None
+    link(dealer.outboxes[0], sink.inbox)
+    link(eager.outbox, dealer.inbox)
+    eager.room_again()
+    assert list(sink.inbox) == list(range(5000))
 
 
 # -- made and undone while all runs
