@@ -38,8 +38,6 @@ class Egress:
     """Where a linkage leaves this node."""
 
     in_turns = True
-    news = False
-    stopped = False
 
     def __init__(
         self, peers: Peers, peer: str, source: str, sink: str, *, policy: str = "block",
@@ -78,10 +76,6 @@ class Egress:
     def room(self) -> int:
         """Say that there is always room to look."""
         return UNLIMITED
-
-    def stopping(self) -> bool:
-        """Say that it ends with its inbox."""
-        return False
 
     # -- sending
 

@@ -40,8 +40,6 @@ class Ingress:
     """Where a linkage comes into this node."""
 
     in_turns = False
-    news = False
-    stopped = False
 
     def __init__(
         self, peers: Peers, peer: str, source: str, sink: str, inbox: Inbox,
@@ -76,10 +74,6 @@ class Ingress:
     def rewired(self) -> None:
         """Choose the way again."""
         self.outbox.bind()
-
-    def stopping(self) -> bool:
-        """Say that it ends with its stream."""
-        return False
 
     def room_again(self) -> None:
         """Put in what waits, or tell the far side that nobody is left to take it."""
