@@ -90,6 +90,7 @@ class Node:
         self.settings = settings or NodeSettings()
         self.since = time.time()
         self.endpoint = ""
+        self.left = 0  # messages that it could not deliver before it ended
         since = int(self.since * 1e6)
         me = Identity(name, os.urandom(16), mesh, {"since": since, "kind": self.settings.kind})
         self.peers = Peers(me, transport, self, self.settings.link_limits)
@@ -181,7 +182,7 @@ class Node:
                     self._wake.clear()
                     await self._wake.wait()
         except TimeoutError:
-            log.warning("%s leaves %d messages undelivered", self.name, self.joints.undelivered())
+            self.left = self.joints.undelivered()
         deadline = self.peers.now() + SETTLE
         while self.peers.now() < deadline:
             if self.joints.settled(self.standing.gone() | self._absent.keys()):
@@ -200,9 +201,7 @@ class Node:
         deadline = asyncio.get_running_loop().time() + grace
         while not (self.hosting.over and self.joints.drained):
             if asyncio.get_running_loop().time() >= deadline:
-                undelivered = self.joints.undelivered()
-                if undelivered:
-                    log.warning("%s ends with %d messages undelivered", self.name, undelivered)
+                self.left = self.joints.undelivered()
                 self.joints.give_up("the node was told to end")
                 self.hosting.stop()
                 break

@@ -153,7 +153,7 @@ def main(descriptor: int) -> int:
         wire.say("failed", why=f"node {spec.node} cannot be made: {_where(error)}")
         return 1
     try:
-        asyncio.run(_run(spec, plan, components, wire))
+        left = asyncio.run(_run(spec, plan, components, wire))
     except NodeFailed as error:
         wire.say("failed", why=str(error))
         return 1
@@ -167,7 +167,7 @@ def main(descriptor: int) -> int:
         log.exception("node %s failed", spec.node)
         wire.say("failed", why=f"node {spec.node} itself failed, with {_where(error)}; please report it")
         return 1
-    wire.say("ended", sent=_sent(components))
+    wire.say("ended", sent=_sent(components), left=left)
     return 0
 
 
@@ -186,7 +186,8 @@ def _sent(components: dict[str, Component]) -> dict[str, int]:
     }
 
 
-async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: Wire) -> None:
+async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: Wire) -> int:
+    """Run the node to its end; give how many messages it had to leave undelivered."""
     key = MeshKey(bytes.fromhex(spec.key))
     settings = NodeSettings(
         listen=plan.nodes[spec.node].listen,
@@ -227,6 +228,7 @@ async def _run(spec: Spec, plan: Plan, components: dict[str, Component], wire: W
     node.on_bound = lambda endpoint: wire.say("bound", endpoint=endpoint, pid=os.getpid())
     node.on_linked = lambda: wire.say("linked")
     await node.run()
+    return node.left
 
 
 def _interfaces(listen: str) -> tuple[str, ...]:

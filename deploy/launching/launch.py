@@ -79,7 +79,7 @@ class Launcher:
         self._server = ForkServer()
         self._restarts = dict.fromkeys(plan.nodes, restarts)
         self._on_change = on_change
-        self._why = ""
+        self._why = self._left = ""  # why it failed; what was not delivered, if that is all
         self._stops = 0
         self._signal = 0
         self._unnoted = False
@@ -115,8 +115,8 @@ class Launcher:
                 self._stopping.cancel()
             self._kill()
             await self._server.stop()
-        if self._why:
-            raise LaunchFailed(self._why)
+        if self._why or self._left:
+            raise LaunchFailed(self._why or self._left)
 
     def end_program(self) -> None:
         """End the program if it was a signal that ended the run."""
@@ -242,9 +242,20 @@ class Launcher:
                 child.ended = True
                 sent = said.get("sent")
                 self.sent |= sent if isinstance(sent, dict) else {}
+                if said.get("left") and self._stops < 2:
+                    self._left = self._left or (
+                        f"node {child.name} has ended with {said['left']} messages that nobody took "
+                        f"within {GRACE:g} seconds"
+                    )
+                self._be_gone_soon(child)
             case "failed":
                 child.why = str(said["why"])
                 self._fail(child.why)
+                self._be_gone_soon(child)
+
+    def _be_gone_soon(self, child: _Child) -> None:
+        """Wait no longer than GRACE for a process that has said its last word: a thread may hold it."""
+        asyncio.get_running_loop().call_later(GRACE, child.process.kill)
 
     def _fail(self, why: str) -> None:
         """Keep the first reason, and end the rest."""

@@ -31,19 +31,19 @@ from = "THROUGH.outbox"
 to = "KEEP.inbox"
 """
 
-HUNG = """
+ENDING = """
 [nodes.source]
 [nodes.sink]
 [components.NUMBERS]
 use = "parts:Numbers"
-with = { count = 1 }
+with = {{ count = 1 }}
 node = "source"
-[components.HUNG]
-use = "parts:Hung"
+[components.LAST]
+use = "parts:{part}"
 node = "sink"
 [[linkages]]
 from = "NUMBERS.outbox"
-to = "HUNG.inbox"
+to = "LAST.inbox"
 """
 
 ORDERLY = 7.0  # seconds that an end in order may take
@@ -121,15 +121,26 @@ def test_a_second_ctrl_c_ends_at_once(host: Host, split: tuple[str, ...]):
     host.silent()
 
 
-def test_a_node_that_hangs_is_ended_and_named(host: Host):
-    """Told to stop, a node that does not is ended after the grace; the run says which, and failed."""
-    running = host.start("up", host.topology("hung.toml", HUNG), "--foreground")
-    running.until(lambda it: "hung" in it.out, "it hangs")
-    running.signal(signal.SIGTERM)
-    ended = running.ended()
-    assert ended.code == 1
-    assert ended.err.splitlines()[-1].startswith("kamesh: node sink had not ended 5 seconds after")
-    assert "Traceback" not in ended.err, ended.err
+def test_nodes_that_cannot_end_in_order_are_ended_and_named(host: Host):
+    """One hangs, one takes nothing, one leaves a thread: each is over soon; the first two as failed."""
+    runs = {}
+    for name, part, word in (
+        ("hung", "Hung", "hung"), ("stuck", "Stuck", "stuck"), ("thready", "Thready", "left a thread")
+    ):
+        host.topology(f"{name}.toml", ENDING.format(part=part))
+        runs[name] = host.start("up", f"{name}.toml", "--foreground")
+        runs[name].until(lambda it, w=word: w in it.out, "it is as it is")
+    time.sleep(0.5)
+    for name in ("hung", "stuck"):
+        runs[name].signal(signal.SIGTERM)
+    ended = {name: one.ended() for name, one in runs.items()}
+    assert ended["hung"].code == 1
+    assert "kamesh: node sink had not ended 5 seconds after" in ended["hung"].err
+    assert ended["stuck"].code == 1
+    assert "node source has ended with 1 messages that nobody took" in ended["stuck"].err
+    assert ended["thready"].code == 0
+    for one in ended.values():
+        assert "Traceback" not in one.err, one.err
     host.silent()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 
@@ -80,6 +81,26 @@ class Hung(Component):
         print("hung", flush=True)
         while True:
             time.sleep(0.01)
+
+
+class Stuck(Component):
+    """Takes nothing of what comes, and says so."""
+
+    def main(self):
+        print("stuck", flush=True)
+        while True:
+            yield self.pause()
+
+
+class Thready(Component):
+    """Takes one message, leaves a thread behind that goes on for ever, and ends."""
+
+    def main(self):
+        while not self.data_ready("inbox"):
+            yield self.pause()
+        self.recv()
+        threading.Thread(target=time.sleep, args=(1000,)).start()
+        print("left a thread", flush=True)
 
 
 class Raises(Component):
