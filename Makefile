@@ -19,7 +19,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: kamesh needs Python 3.11 or newer, and $(PYTHON) is older: make PYTHON=python3.11 ..."; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "make: this Python cannot make environments (apt-get install python3-venv)"; rm -rf $(VENV); exit 1; }
 	@echo "Installing kamesh and what it needs into $(VENV) ..."
-	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[dev,media]'
+	@$(VENV)/bin/pip install --quiet --disable-pip-version-check -e '.[dev,all]'
 	@touch $@
 
 demo: $(STAMP)   ## a broadcast through five node processes, for SECONDS=20, of INPUT=film.mp4 if given

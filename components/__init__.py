@@ -1,6 +1,15 @@
-"""Components to take parts from: the console, files, text, sources, transforms, time, media, HTTP.
+"""Components to take parts from. `kamesh components` lists them all.
 
     from kamesh.components.console import ConsoleEchoer, ConsoleReader
+
+    console, sources, ticker     to begin with
+    plumbing                     what stands between others: copies, holds back, joins, limits
+    framing                      messages out of bytes, and back
+    files, journal               disks: files, folders; messages kept with their times
+    network, web, mail, process  TCP, TLS, UDP, multicast; HTTP; SMTP; other programs
+    protocols                    what is said over a connection, apart from any network
+    media                        pictures and sound
+    oneline                      "a ! b ! c"
 
 Laws: a component knows its boxes and nothing else; to import one costs nothing but its own file; one
 that waits never holds up those beside it; every docstring says how the component ends.

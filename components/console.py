@@ -19,7 +19,7 @@ from typing import ClassVar
 
 from kamesh import Component
 from kamesh.components.descriptor import Descriptor
-from kamesh.components.lines import LineSplitter
+from kamesh.components.framing.lines import LineSplitter
 from kamesh.components.sending import sending, shut_down
 from kamesh.errors import KameshError
 

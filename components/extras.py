@@ -11,9 +11,18 @@ from contextlib import contextmanager
 
 from kamesh.errors import KameshError
 
-__all__ = ["NotInstalled", "needing"]
+__all__ = ["EXTRAS", "NotInstalled", "needing"]
 
-EXTRAS = {"aiohttp": "media", "av": "media", "numpy": "media"}
+EXTRAS = {
+    "aiohttp": "web",
+    "aiosmtpd": "mail",
+    "aiosmtplib": "mail",
+    "av": "media",
+    "numpy": "media",
+    "sounddevice": "sound",
+    "watchfiles": "watch",
+    "zstandard": "zstd",
+}
 
 
 class NotInstalled(KameshError, ImportError):

@@ -2,8 +2,8 @@
 
 from kamesh import Graphline
 from kamesh.components.console import ConsoleEchoer
+from kamesh.components.plumbing import Count
 from kamesh.components.sources import DataSource
-from kamesh.components.transforms import Count
 
 Graphline(
     NEWS=DataSource(["rain", "sun", "fog"]),

@@ -1,8 +1,8 @@
 """Figures: what every component, inbox and linkage can tell of itself."""
 
 from kamesh import Graphline
+from kamesh.components.plumbing import Count
 from kamesh.components.sources import DataSink, DataSource
-from kamesh.components.transforms import Count
 
 graph = Graphline(SOURCE=DataSource(range(5000)), COUNT=Count(), SINK=DataSink())
 (data,) = graph.link(("SOURCE", "outbox"), ("COUNT", "inbox"))

@@ -4,8 +4,8 @@ Neither side knows the other. Who comes before the backplane waits for it, in an
 """
 
 from kamesh import Backplane, Graphline, Pipeline, PublishTo, SubscribeTo
+from kamesh.components.plumbing import FirstOnly
 from kamesh.components.sources import DataSink, DataSource
-from kamesh.components.transforms import FirstOnly
 
 london, oslo = DataSink(), DataSink()
 

@@ -10,7 +10,6 @@ never a film.
 """
 
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.http import ListenError, Listening
 from kamesh.components.media.decode import Decode
 from kamesh.components.media.encode import Encode
 from kamesh.components.media.files import FileSource
@@ -21,6 +20,7 @@ from kamesh.components.media.probe import MediaReport, Probe, count_frames, prob
 from kamesh.components.media.record import Record, Recorded, RecordingError
 from kamesh.components.media.remux import RemuxMP4
 from kamesh.components.media.testcard import TestCard
+from kamesh.components.web.streams import ListenError, Listening
 
 __all__ = [
     "AudioInfo",

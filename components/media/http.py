@@ -16,9 +16,9 @@ from typing import ClassVar
 
 from kamesh import Graphline
 from kamesh.components.chunks import VIEWER_BYTES
-from kamesh.components.http import MOST_VIEWERS, HTTPServer, Served
 from kamesh.components.media.page import PAGE
 from kamesh.components.media.remux import RemuxMP4
+from kamesh.components.web.streams import MOST_VIEWERS, HTTPServer, Served
 from kamesh.strand import Strand
 
 __all__ = ["HTTPStream", "ProgrammeServer"]

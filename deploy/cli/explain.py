@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from kamesh.components.tokens import PipelineMistake
+from kamesh.components.oneline.tokens import PipelineMistake
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import NothingRunning
 from kamesh.deploy.topology.loading import NotLoadable

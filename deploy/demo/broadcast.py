@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from kamesh import Graphline
 from kamesh.components.media import Encode, FileSource, HTTPStream, MuxMPEGTS, Record, TestCard
-from kamesh.components.splitter import Splitter
+from kamesh.components.plumbing import Splitter
 
 __all__ = ["broadcast"]
 

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from kamesh.components.extras import NotInstalled, needing
+from kamesh.components.extras import EXTRAS, NotInstalled, needing
 
 HEAVY = {"av", "numpy", "aiohttp"}
 
@@ -23,11 +23,11 @@ def test_naming_media_components_imports_none_of_what_they_need():
     assert told.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("missing", sorted(HEAVY))
+@pytest.mark.parametrize("missing", sorted(EXTRAS))
 def test_what_is_missing_is_named_with_the_words_that_install_it(missing, monkeypatch):
     """And who needs it."""
     monkeypatch.setitem(sys.modules, missing, None)
-    words = rf'Encode needs {missing}.*pip install "kamesh\[media\]"'
+    words = rf'Encode needs {missing}.*pip install "kamesh\[{EXTRAS[missing]}\]"'
     with pytest.raises(NotInstalled, match=words), needing("Encode"):
         __import__(missing)
 

@@ -13,10 +13,10 @@ import pytest
 
 from kamesh import Component, ComponentFailed, Graphline, Pipeline
 from kamesh.components.chunks import Chunk
-from kamesh.components.http import HTTPServer, Listening
 from kamesh.components.media import Encode, HTTPStream, MuxMPEGTS
 from kamesh.components.media import TestCard as Card
 from kamesh.components.media.card import read_number
+from kamesh.components.web.streams import HTTPServer, Listening
 from kamesh.testing import Feeder
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamesh.components.lines import LineSplitter, LineTooLong
+from kamesh.components.framing.lines import LineSplitter, LineTooLong
 
 
 def split(pieces, **options):

@@ -49,7 +49,7 @@ class TestParsing:
         """Each word becomes a step: what makes it, and its arguments, converted."""
         assert parse_pipeline("ticker 0.5 count=3 ! head 2 ! console") == [
             Step("ticker", "kamesh.components.ticker:Ticker", (0.5,), {"count": 3}),
-            Step("head", "kamesh.components.transforms:FirstOnly", (2,)),
+            Step("head", "kamesh.components.plumbing.transforms:FirstOnly", (2,)),
             CONSOLE,
         ]
 

@@ -7,8 +7,8 @@ import pytest
 
 from kamesh import ComponentFailed, Graphline, Policy, Shutdown
 from kamesh.chassis import Chassis
+from kamesh.components.plumbing import AddSink, RemoveSink, Splitter
 from kamesh.components.sources import DataSink
-from kamesh.components.splitter import AddSink, RemoveSink, Splitter
 from kamesh.errors import UnknownBox
 from kamesh.testing import run_coroutine
 

@@ -3,8 +3,8 @@
 import pytest
 
 from kamesh import ComponentFailed, Pipeline, ProducerFinished, Shutdown
+from kamesh.components.files import JoinLines, LineReader, LineWriter, SplitLines
 from kamesh.components.sources import DataSink, DataSource
-from kamesh.components.text import JoinLines, LineReader, LineWriter, SplitLines
 from kamesh.testing import run
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kamesh.components.tokens import PipelineMistake, Token, steps_of
+from kamesh.components.oneline.tokens import PipelineMistake, Token, steps_of
 
 
 def texts(line):

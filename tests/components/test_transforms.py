@@ -5,10 +5,9 @@ import itertools
 import pytest
 
 from kamesh import Component, ComponentFailed, Pipeline
-from kamesh.components.files import FileWriter
+from kamesh.components.files import FileWriter, LineWriter
+from kamesh.components.plumbing import Batch, Count, Filter, FirstOnly, PassThrough, Tee
 from kamesh.components.sources import DataSink, DataSource
-from kamesh.components.text import LineWriter
-from kamesh.components.transforms import Batch, Count, Filter, FirstOnly, PassThrough, Tee
 from kamesh.testing import run, run_coroutine
 
 

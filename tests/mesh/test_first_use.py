@@ -8,8 +8,8 @@ import pytest
 from kamesh import Component, ComponentFailed, Par, Pipeline, Seq
 from kamesh.chassis import GRACE
 from kamesh.components.files import FileReader
+from kamesh.components.plumbing import FirstOnly
 from kamesh.components.sources import OneShot
-from kamesh.components.transforms import FirstOnly
 from kamesh.testing import Collector, Feeder, run, run_coroutine
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from kamesh import Component, Pipeline
-from kamesh.components.files import FileReader, FileWriter
-from kamesh.components.lines import LineSplitter
+from kamesh.components.files.raw import FileReader, FileWriter
+from kamesh.components.framing.lines import LineSplitter
 from kamesh.components.sending import sending
 from kamesh.errors import KameshError
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 
 from kamesh import Component, PureTransformer
-from kamesh.components.files import FileWriter
-from kamesh.components.text import LineWriter
-from kamesh.components.transforms import Filter, Tee
+from kamesh.components.files import FileWriter, LineWriter
+from kamesh.components.plumbing.transforms import Filter, Tee
 
 __all__ = [
     "append",

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kamesh import Component, Pipeline
-from kamesh.components.tokens import PipelineMistake, Token, steps_of
-from kamesh.components.words import (
+from kamesh.components.oneline.tokens import PipelineMistake, Token, steps_of
+from kamesh.components.oneline.words import (
     ANYTHING,
     BETWEEN,
     NOTHING,
@@ -45,7 +45,7 @@ def parse_pipeline(line: str) -> list[Step]:
     """Parse and check a one-line pipeline; PipelineMistake, in a sentence, if it makes no sense.
 
     Example: `parse_pipeline("read names.txt ! head 3")` gives
-    `[Step("read", "kamesh.components.text:LineReader", ("names.txt",)), Step("head", ...),
+    `[Step("read", "kamesh.components.files:LineReader", ("names.txt",)), Step("head", ...),
     Step("console", ...)]`.
     """
     steps: list[Step] = []

@@ -27,7 +27,7 @@ from kamesh.components.extras import needing
 from kamesh.errors import KameshError
 
 if TYPE_CHECKING:
-    from kamesh.components.httpserving import StreamSite
+    from kamesh.components.web.streamsite import StreamSite
 
 __all__ = ["HTTPServer", "ListenError", "Listening", "Served"]
 
@@ -112,7 +112,7 @@ class HTTPServer(Component):
         """Listen, deal out what comes, and close when all is over."""
         # aiohttp takes 0.15 s to import: only the node that serves pays for it
         with needing("HTTPServer"):
-            from kamesh.components.httpserving import StreamSite
+            from kamesh.components.web.streamsite import StreamSite
 
         site = self._site = StreamSite(self.most_viewers)
         for box, served in self.streams.items():

@@ -86,14 +86,14 @@ def yes(given: str) -> bool:
 
 
 _CONSOLE = "kamesh.components.console:"
-_MAKING = "kamesh.components.making:"
+_MAKING = "kamesh.components.oneline.making:"
 _MEDIA = "kamesh.components.media"
-_TRANSFORMS = "kamesh.components.transforms:"
+_TRANSFORMS = "kamesh.components.plumbing.transforms:"
 _WRITERS = {
     BYTES: "kamesh.components.files:FileWriter",
     STREAM: f"{_MEDIA}.record:Record",
 }
-_LINE_WRITER = "kamesh.components.text:LineWriter"
+_LINE_WRITER = "kamesh.components.files:LineWriter"
 
 WORDS: Mapping[str, Word] = {
     # where things come from
@@ -101,7 +101,7 @@ WORDS: Mapping[str, Word] = {
         "lines of standard input", f"{_CONSOLE}ConsoleReader", (), TEXT, {"prompt": text}
     ),
     "read": Word(
-        "the lines of a text file", "kamesh.components.text:LineReader", (), TEXT,
+        "the lines of a text file", "kamesh.components.files:LineReader", (), TEXT,
         {"path": text, "encoding": text, "errors": text}, 1,
     ),
     "read-bytes": Word(
@@ -134,7 +134,7 @@ WORDS: Mapping[str, Word] = {
     ),
     "count": Word("how many there were", f"{_TRANSFORMS}Count", gives=NUMBERS),
     "lines": Word(
-        "bytes made into lines", "kamesh.components.text:SplitLines", (BYTES,), TEXT,
+        "bytes made into lines", "kamesh.components.files:SplitLines", (BYTES,), TEXT,
         {"encoding": text, "errors": text},
     ),
     "tee": Word(

@@ -1,0 +1,1 @@
+"""Journals: messages kept on disk, with their times."""

@@ -1,0 +1,1 @@
+"""The network: TCP, TLS, Unix sockets, UDP, multicast."""

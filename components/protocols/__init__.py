@@ -1,0 +1,1 @@
+"""Protocols: what is said over a connection, apart from any network."""
