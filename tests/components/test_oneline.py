@@ -66,8 +66,8 @@ class TestParsing:
     @pytest.mark.parametrize(
         ("line", "made_by"),
         [
-            ("read a ! save b", "text:LineWriter"),
-            ("ticker 1 ! save b", "text:LineWriter"),
+            ("read a ! save b", "files:LineWriter"),
+            ("ticker 1 ! save b", "files:LineWriter"),
             ("read-bytes a ! save b", "files:FileWriter"),
             ("testcard ! encode ! save b", "media.record:Record"),
         ],

@@ -1,0 +1,1 @@
+"""Coupling: backplanes of several nodes made one."""
