@@ -59,19 +59,6 @@ class Eternal(Upper):
             yield self.pause(10.0)
 
 
-class Hoarder(Upper):
-    def main(self):
-        kept = []
-        while not self.stopping():
-            while self.data_ready():
-                kept.append(self.recv())
-            while kept and self.room() > 0:
-                self.send(kept.pop(0).upper())
-            yield self.pause(1.0)
-        for text in kept:
-            self.send(text.upper())
-
-
 class Unbounded(Upper):
     bounds = {"inbox": None}
 
@@ -107,7 +94,6 @@ class Broken(Upper):
         (Deaf, "still runs .* after it was told ProducerFinished"),
         (Eternal, "still runs after"),
         (Unbounded, "still took all"),
-        (Hoarder, "still took all"),
         (Forgetful, "instead of"),
         (Broken, "out of paper"),
     ],

@@ -97,5 +97,5 @@ def test_addresses_and_ports():
     assert checked_port(80) == 80
     assert checked_port(0, 0) == 0
     for wrong in (0, -1, 65536, "80", True):
-        with pytest.raises(ValueError, match="is not a port: a whole number from 1 to 65535$"):
+        with pytest.raises(ValueError, match=r"is not a port: a whole number from 1 to 65535$"):
             checked_port(wrong)
