@@ -18,7 +18,7 @@ from kamesh import Graphline
 from kamesh.components.chunks import VIEWER_BYTES
 from kamesh.components.media.page import PAGE
 from kamesh.components.media.remux import RemuxMP4
-from kamesh.components.web.streams import MOST_VIEWERS, HTTPServer, Served
+from kamesh.components.web.streams import MOST_VIEWERS, Served, StreamServer
 from kamesh.strand import Strand
 
 __all__ = ["HTTPStream", "ProgrammeServer"]
@@ -26,13 +26,13 @@ __all__ = ["HTTPStream", "ProgrammeServer"]
 log = logging.getLogger("kamesh")
 
 
-class ProgrammeServer(HTTPServer):
+class ProgrammeServer(StreamServer):
     """The serving half of HTTPStream: `stream.ts`, `stream.mp4` and a page that plays it.
 
     Example: `Pipeline(MuxMPEGTS(), HTTPStream(port=8080))` holds one.
 
     Boxes: "inbox" `Chunk`s of MPEG-TS; "mp4" a `Preamble` and `Chunk`s of fragmented MP4; "outbox"
-    one `Listening`; "control". How it ends: as `HTTPServer` does.
+    one `Listening`; "control". How it ends: as `StreamServer` does.
     """
 
     inboxes: ClassVar = {

@@ -3,6 +3,7 @@
 Law: nothing of that library is imported before it is used.
 """
 
-from kamesh.components.web.streams import HTTPServer, ListenError, Listening, Served
+from kamesh.components.network.trouble import ListenError, Listening
+from kamesh.components.web.streams import Served, StreamServer
 
-__all__ = ["HTTPServer", "ListenError", "Listening", "Served"]
+__all__ = ["ListenError", "Listening", "Served", "StreamServer"]

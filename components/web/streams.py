@@ -1,6 +1,6 @@
-"""HTTPServer: live streams of bytes over HTTP, to any number of viewers.
+"""StreamServer: live streams of bytes over HTTP, to any number of viewers.
 
-What each viewer gets is decided by `chunks.Fanout`; `httpserving.py` is the aiohttp side.
+What each viewer gets is decided by `chunks.Fanout`; `streamsite.py` is the aiohttp side.
 
 Laws
 1. A viewer that is slow misses stretches of the stream; it never holds up the stream or another
@@ -13,40 +13,29 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import errno
 import json
-import socket
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import Component
-from kamesh.codec import register
 from kamesh.components.chunks import VIEWER_BYTES, Fanout
 from kamesh.components.extras import needing
-from kamesh.errors import KameshError
+from kamesh.components.network.trouble import (
+    ListenError,
+    Listening,
+    checked_port,
+    shown,
+    trouble,
+)
 
 if TYPE_CHECKING:
     from kamesh.components.web.streamsite import StreamSite
 
-__all__ = ["HTTPServer", "ListenError", "Listening", "Served"]
+__all__ = ["ListenError", "Listening", "Served", "StreamServer"]
 
 MOST_VIEWERS = 1000
 STATISTICS = "statistics.json"
-
-
-class ListenError(KameshError, OSError):
-    """The address to serve at cannot be had."""
-
-
-@register
-@dataclass(frozen=True, slots=True)
-class Listening:
-    """Sent when a server can be reached: its base address, and the host and port it got."""
-
-    url: str
-    host: str
-    port: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +46,25 @@ class Served:
     content_type: str
 
 
-class HTTPServer(Component):
-    """Serves each of its inboxes as a stream that any number of viewers may join at any time.
-
-    Example: `Pipeline(Source(), HTTPServer(port=8080))` serves what the source sends at
-    `http://127.0.0.1:8080/stream`. A subclass with other `inboxes` and `streams` serves several.
+class StreamServer(Component):
+    """Serves each of its inboxes as a live stream over HTTP that viewers may join at any time.
 
     `port` 0 takes any that is free (see "outbox"); `host` is loopback unless told otherwise; `path`
-    is what all addresses begin with; at most `viewers` are served at a time, with `viewer_bytes`
-    waiting for each.
+    is what all addresses begin with; at most `viewers` (default 1000) are served at a time, with
+    `viewer_bytes` (default 4 MiB) waiting for each. A subclass with other `inboxes` and `streams`
+    serves several streams. Below the base path there is also `statistics.json`.
+
+    Example:
+        >>> from urllib.request import urlopen
+        >>> with StreamServer().background() as server:
+        ...     url = server.get(timeout=5).url
+        ...     server.put(b"hello")
+        ...     with urlopen(url + "stream", timeout=5) as stream:
+        ...         stream.read(5)
+        b'hello'
 
     Boxes: "inbox" `Chunk`s (a newcomer begins at the latest key frame), a `Preamble` (given to each
-    newcomer first), or bytes; "outbox" one `Listening`; "control". Below the base path there is
-    also `statistics.json`.
+    newcomer first), or bytes; "outbox" one `Listening`; "control".
 
     How it ends: when all that feeds it has ended, or it is told on "control". It fails, with a
     sentence that names the port, when it cannot listen.
@@ -94,10 +89,8 @@ class HTTPServer(Component):
     ) -> None:
         """Remember where to listen; it listens when it starts."""
         super().__init__(name=name)
-        if not 0 <= port <= 65535:
-            raise ValueError(f"{port} is not a port: from 1 to 65535, or 0 for any that is free")
         self.host = host
-        self.port = port
+        self.port = checked_port(port, 0)
         self.base = f"/{path.strip('/')}/" if path.strip("/") else "/"
         self.url = ""  # known once it listens
         self.most_viewers = viewers
@@ -111,7 +104,7 @@ class HTTPServer(Component):
     async def main(self) -> None:
         """Listen, deal out what comes, and close when all is over."""
         # aiohttp takes 0.15 s to import: only the node that serves pays for it
-        with needing("HTTPServer"):
+        with needing("StreamServer"):
             from kamesh.components.web.streamsite import StreamSite
 
         site = self._site = StreamSite(self.most_viewers)
@@ -123,10 +116,10 @@ class HTTPServer(Component):
         try:
             self.port = await site.start(self.host, self.port)
         except OSError as error:
-            raise ListenError(self._sentence(error)) from error
+            where = shown(self.host, self.port)
+            raise ListenError(trouble(error, where, listening=True)) from error
         try:
-            shown = f"[{self.host}]" if ":" in self.host else self.host
-            self.url = f"http://{shown}:{self.port}{self.base}"
+            self.url = f"http://{shown(self.host, self.port)}{self.base}"
             await self.send(Listening(self.url, self.host, self.port))
             await self._deal(site)
         finally:
@@ -156,19 +149,6 @@ class HTTPServer(Component):
         failure = self._strand.inboxes[box].failure
         fanout.end()
         site.begun(fanout, f"this stream broke off: {failure.message}" if failure else "")
-
-    def _sentence(self, error: OSError) -> str:
-        where = f"port {self.port} of {self.host}"
-        if isinstance(error, socket.gaierror):
-            return f"{self.host!r} is not an address of this machine: {error.strerror}"
-        match error.errno:
-            case errno.EADDRINUSE:
-                return f"{where} is taken by another program: choose another, or 0 for any"
-            case errno.EACCES:
-                return f"{where} may not be used by this user: choose one above 1023"
-            case errno.EADDRNOTAVAIL:
-                return f"{self.host} is not an address of this machine"
-        return f"{where} cannot be listened at: {error}"
 
     def _statistics(self) -> str:
         streams = {

@@ -1,4 +1,4 @@
-"""Serving fan-outs over HTTP: the aiohttp side of `http.py`. Imports aiohttp.
+"""Serving fan-outs over HTTP: the aiohttp side of `streams.py`. Imports aiohttp.
 
 Laws: a viewer waits only for its own bytes; one that takes nothing for STALLED seconds is let go;
 one that comes before the stream waits PATIENCE seconds for it, and is then told so.

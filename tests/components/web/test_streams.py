@@ -16,7 +16,7 @@ from kamesh.components.chunks import Chunk
 from kamesh.components.media import Encode, HTTPStream, MuxMPEGTS
 from kamesh.components.media import TestCard as Card
 from kamesh.components.media.card import read_number
-from kamesh.components.web.streams import HTTPServer, Listening
+from kamesh.components.web.streams import StreamServer, Listening
 from kamesh.testing import Feeder
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)
@@ -124,7 +124,7 @@ def numbers(data, size=1000):
 
 def test_all_that_is_sent_arrives_and_the_end_is_the_end():
     """A viewer that is there from the beginning gets every chunk, then a clean end."""
-    server = HTTPServer()
+    server = StreamServer()
 
     async def test(url, source, browser):
         source.put(chunk(0, keyframe=True))
@@ -141,7 +141,7 @@ def test_all_that_is_sent_arrives_and_the_end_is_the_end():
 
 def test_viewers_who_join_late_begin_at_the_latest_key_frame():
     """Each at the one that was latest when it came; any number of them."""
-    server = HTTPServer()
+    server = StreamServer()
 
     async def test(url, source, browser):
         source.put(*(chunk(n, keyframe=n % 10 == 0) for n in range(27)))
@@ -157,7 +157,7 @@ def test_viewers_who_join_late_begin_at_the_latest_key_frame():
 
 def test_a_viewer_who_comes_before_the_stream_waits_for_it():
     """And is not sent away."""
-    server = HTTPServer()
+    server = StreamServer()
 
     async def test(url, source, browser):
         early = asyncio.create_task(browser.get(url + "stream"))
@@ -172,7 +172,7 @@ def test_a_viewer_who_comes_before_the_stream_waits_for_it():
 
 def test_a_slow_viewer_misses_whole_stretches_and_holds_nobody():
     """It takes nothing while 30 MB pass; another gets all; it then goes on at a key frame."""
-    server = HTTPServer(viewer_bytes=200_000)
+    server = StreamServer(viewer_bytes=200_000)
     size, many = 50_000, 600
 
     async def test(url, source, browser):
@@ -218,7 +218,7 @@ async def read_all(loop, sock):
 
 def test_a_viewer_who_goes_is_forgotten():
     """The stream goes on for the others, and nothing is kept for the one."""
-    server = HTTPServer()
+    server = StreamServer()
 
     async def test(url, source, browser):
         source.put(chunk(0, keyframe=True))
@@ -233,7 +233,7 @@ def test_a_viewer_who_goes_is_forgotten():
 
 def test_one_viewer_too_many_is_refused_in_a_sentence():
     """With a status that says to come again later."""
-    server = HTTPServer(viewers=2)
+    server = StreamServer(viewers=2)
 
     async def test(url, source, browser):
         source.put(chunk(0, keyframe=True))
@@ -263,7 +263,7 @@ def test_the_figures_can_be_asked_for():
         assert (await browser.get(url + "nothing")).status == 404
         source.put(None)
 
-    on_air(HTTPServer(), test)
+    on_air(StreamServer(), test)
 
 
 def test_all_addresses_begin_with_the_path():
@@ -276,7 +276,7 @@ def test_all_addresses_begin_with_the_path():
             source.put(None)
             assert numbers(await response.read()) == [0]
 
-    on_air(HTTPServer(path="live/tv"), test)
+    on_air(StreamServer(path="live/tv"), test)
 
 
 def test_a_port_that_is_taken_is_named():
@@ -285,26 +285,26 @@ def test_a_port_that_is_taken_is_named():
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        for server in (HTTPServer(port=port), HTTPStream(port=port)):
-            with pytest.raises(ComponentFailed, match=f"port {port} of 127.0.0.1 is taken"):
+        for server in (StreamServer(port=port), HTTPStream(port=port)):
+            with pytest.raises(ComponentFailed, match=f"127.0.0.1:{port} is taken"):
                 Pipeline(Feeder([b"x"]), server).run()
 
 
 def test_a_host_that_is_not_here_is_named():
     """An address of another machine cannot be listened at."""
-    with pytest.raises(ComponentFailed, match=r"192\.0\.2\.1 is not an address of this machine"):
-        Pipeline(Feeder([b"x"]), HTTPServer(host="192.0.2.1")).run()
+    with pytest.raises(ComponentFailed, match=r"192\.0\.2\.1:0 is not an address of this machine"):
+        Pipeline(Feeder([b"x"]), StreamServer(host="192.0.2.1")).run()
 
 
 def test_a_port_that_is_none_is_refused_at_once():
     """When it is said."""
     with pytest.raises(ValueError, match="70000 is not a port"):
-        HTTPServer(port=70000)
+        StreamServer(port=70000)
 
 
 def test_the_port_is_free_again_afterwards():
     """Nothing is left behind by a server that has ended."""
-    server = HTTPServer()
+    server = StreamServer()
 
     async def test(url, source, browser):
         source.put(None)
