@@ -310,6 +310,7 @@ class Strand(Ending):
             waiting = len(sink.queue)
             if waiting != sink.level and feed.plain:
                 feed.settle()
+                waiting = len(sink.queue)  # whoever reads may have taken all of it at once
             if waiting >= feed.limit:
                 full = True
                 sink.waiting[self] = None

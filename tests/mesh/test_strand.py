@@ -32,6 +32,7 @@ from kamesh import (
     WaitComplete,
 )
 from kamesh.errors import BadYield, Ended, NotSuitable
+from kamesh.inbox import Inbox
 from kamesh.wiring import link
 
 
@@ -1005,3 +1006,51 @@ def test_deaths_while_all_runs_keep_the_rest_right(caplog: pytest.LogCaptureFixt
     figures = fragile.inbox.statistics()
     assert source.outbox.sent == figures.taken + figures.dropped
     assert figures.level == 0
+
+
+class Draining:
+    """An owner that takes turns and takes what arrives at once, as a connection does."""
+
+    path = "draining"
+    in_turns = True
+
+    def __init__(self) -> None:
+        """Have one small inbox."""
+        self.inbox = Inbox("inbox", self, bound=4)
+        self.taken: list[Any] = []
+
+    def arrived(self, inbox: Inbox) -> None:
+        """Take all of it."""
+        self.taken += inbox.queue
+        inbox.queue.clear()
+        inbox.took()
+
+    def room_again(self) -> None:
+        """Need no room."""
+
+    def rewired(self) -> None:
+        """Have no outbox."""
+
+    def room(self) -> int:
+        """Send nothing."""
+        return 0
+
+
+def test_what_is_taken_while_a_turn_is_settled_leaves_room() -> None:
+    """A reader that empties its inbox as soon as it hears of it never blocks the writer."""
+
+    async def main() -> None:
+        source, sink = GeneratorSource(range(100)), Draining()
+        source.main = lambda: bursts(source)  # type: ignore[method-assign]
+        link(source.outbox, sink.inbox)
+        await asyncio.wait_for(source.run_async(), 1)
+        assert sink.taken == list(range(100))
+        assert sink.inbox.statistics().taken == 100
+
+    def bursts(source: GeneratorSource) -> Any:
+        for first in range(0, 100, 10):
+            for number in range(first, first + 10):
+                source.send(number)
+            yield
+
+    scene(main())
