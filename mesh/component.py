@@ -18,6 +18,7 @@ from kamesh import linking, running
 from kamesh.asyncstrand import AsyncStrand
 from kamesh.declaring import declare_boxes
 from kamesh.errors import Ended, LinkageRefused, NotSuitable, UnknownBox
+from kamesh.fitting import Format
 from kamesh.handle import Handle
 from kamesh.inbox import Inbox, InboxStatistics
 from kamesh.linking import End, Ends, did_you_mean, policy_of
@@ -66,7 +67,8 @@ class Component:
 
     Boxes: those that `inboxes` and `outboxes` name, with what each is for; `control` and `signal`
     are always among them. `bounds` gives how many messages an inbox holds (default 1024, None for
-    no limit).
+    no limit). `formats` may say of a box, on the class or on the component itself, what it gives or
+    takes: a linkage that does not fit is refused (see `kamesh.fitting`).
 
     How it ends: when `main` returns, its outboxes end and whoever they feed hears of it. When `main`
     raises, they end with a Failure that names the component and the line.
@@ -81,6 +83,7 @@ class Component:
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar[Mapping[str, int | None]] = {}
+    formats: Mapping[str, Format] = {}
 
     inbox: Inbox
     control: Inbox

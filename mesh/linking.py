@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard
 
 from kamesh.errors import LinkageRefused, UnknownBox
+from kamesh.fitting import check_fit
 from kamesh.inbox import Inbox
 from kamesh.outbox import Outbox
 from kamesh.owner import Policy
@@ -30,6 +31,8 @@ def link_ends(holder: Component, source: End, to: Ends, policy: Policy) -> list[
     """Make the linkages from `source` to the one box, or the several, that `to` names."""
     start = _box(holder, source, leaving=True)
     sinks = [_box(holder, end, leaving=False) for end in ends_of(to)]
+    for sink in sinks:
+        check_fit(start, sink)
     made: list[Linkage] = []
     try:
         if isinstance(to, ByDemand):

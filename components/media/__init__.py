@@ -13,6 +13,15 @@ from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.media.decode import Decode
 from kamesh.components.media.encode import Encode
 from kamesh.components.media.files import FileSource
+from kamesh.components.media.formats import (
+    ByteStream,
+    Packets,
+    Pictures,
+    Sound,
+    Text,
+    TransportStream,
+    agree,
+)
 from kamesh.components.media.http import HTTPStream
 from kamesh.components.media.messages import AudioInfo, MediaPacket, StreamHeader, VideoInfo
 from kamesh.components.media.mux import MuxMPEGTS
@@ -24,6 +33,7 @@ from kamesh.components.web.streams import ListenError, Listening
 
 __all__ = [
     "AudioInfo",
+    "ByteStream",
     "Chunk",
     "Decode",
     "Encode",
@@ -34,15 +44,21 @@ __all__ = [
     "MediaPacket",
     "MediaReport",
     "MuxMPEGTS",
+    "Packets",
+    "Pictures",
     "Preamble",
     "Probe",
     "Record",
     "Recorded",
     "RecordingError",
     "RemuxMP4",
+    "Sound",
     "StreamHeader",
     "TestCard",
+    "Text",
+    "TransportStream",
     "VideoInfo",
+    "agree",
     "count_frames",
     "probe",
 ]

@@ -6,10 +6,12 @@ the packets is in `decoders.py`, apart from any component.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.media.formats import Format, Packets, Pictures, Sound
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 
 if TYPE_CHECKING:
@@ -41,6 +43,9 @@ class Decode(ThreadedComponent):
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar = {"inbox": 64}
+    formats: Mapping[str, Format] = {
+        "inbox": Packets(), "outbox": Pictures(), "audio": Sound(),
+    }  # fmt: skip
 
     def __init__(self, *, name: str | None = None) -> None:
         """Open nothing yet: the header says what will come."""

@@ -12,11 +12,13 @@ in `encoding.py`, apart from any component.
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.media.formats import Format, Packets, Pictures, Sound
 from kamesh.components.media.settings import EncodeSettings
 from kamesh.inbox import Inbox
 
@@ -59,6 +61,9 @@ class Encode(ThreadedComponent):
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar = {"inbox": 8, "audio": 16}
+    formats: Mapping[str, Format] = {
+        "inbox": Pictures(), "audio": Sound(), "outbox": Packets(),
+    }  # fmt: skip
     audio: Inbox
 
     def __init__(

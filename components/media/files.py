@@ -12,13 +12,14 @@ cannot be played is refused in a sentence before anything is sent.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.outbox import Outbox
 
 __all__ = ["FileSource"]
@@ -50,6 +51,7 @@ class FileSource(ThreadedComponent):
         "audio": "sound: av.AudioFrame",
         "signal": "passes on what was told on control",
     }
+    formats: Mapping[str, Format] = {"outbox": Pictures(), "audio": Sound()}
 
     audio: Outbox
 

@@ -9,10 +9,11 @@ first.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import ClassVar
 
 from kamesh import Component
+from kamesh.components.media.formats import Format, Packets, TransportStream
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 from kamesh.components.media.mpegts import TransportMuxer
 
@@ -40,6 +41,7 @@ class MuxMPEGTS(Component):
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar = {"inbox": 64}
+    formats: Mapping[str, Format] = {"inbox": Packets(), "outbox": TransportStream()}
 
     def __init__(self, *, name: str | None = None) -> None:
         """Begin with no streams."""

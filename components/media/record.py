@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -20,6 +21,7 @@ from typing import Any, BinaryIO, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.chunks import Chunk, Preamble
+from kamesh.components.media.formats import ByteStream, Either, Packets, TransportStream
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 from kamesh.components.media.mpegts import TransportMuxer
 from kamesh.errors import KameshError
@@ -67,6 +69,7 @@ class Record(ThreadedComponent):
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar = {"inbox": 64}
+    formats: Mapping[str, Either] = {"inbox": Packets() | TransportStream() | ByteStream()}
 
     def __init__(self, path: str | Path, *, name: str | None = None) -> None:
         """Remember where to write; the file is made when it starts."""

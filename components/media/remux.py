@@ -10,11 +10,13 @@ decoded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.chunks import Chunk
 from kamesh.components.extras import needing
+from kamesh.components.media.formats import ByteStream, Either, Format, TransportStream
 
 __all__ = ["RemuxMP4"]
 
@@ -40,6 +42,9 @@ class RemuxMP4(ThreadedComponent):
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar = {"inbox": 64}
+    formats: Mapping[str, Format | Either] = {
+        "inbox": TransportStream() | ByteStream(), "outbox": ByteStream(),
+    }  # fmt: skip
 
     def __init__(self, *, name: str | None = None) -> None:
         """Begin with nothing read."""

@@ -7,12 +7,13 @@ frame; when it falls behind it makes up for it as fast as it is read.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from fractions import Fraction
 from typing import ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
+from kamesh.components.media.formats import Format, Pictures, Sound
 
 __all__ = ["TestCard"]
 
@@ -60,6 +61,7 @@ class TestCard(Component):
         "audio": "sound: av.AudioFrame",
         "signal": "passes on what was told on control",
     }
+    formats: Mapping[str, Format] = {"outbox": Pictures(), "audio": Sound()}
 
     def __init__(
         self,
@@ -89,6 +91,10 @@ class TestCard(Component):
         self.sample_rate = sample_rate
         self.realtime = realtime
         self.label = label
+        self.formats = {
+            "outbox": Pictures(("yuv420p",), (self.size,), (self.rate,)),
+            "audio": Sound(("s16",), (sample_rate,), (2,)),
+        }
         self.frames = 0
 
     def main(self) -> Generator[None, None, None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from kamesh.component import Component
 from kamesh.deploy.topology.fields import Fields, kind
@@ -20,6 +21,7 @@ from kamesh.deploy.topology.loading import (
     wrong_arguments,
 )
 from kamesh.deploy.topology.mistakes import Notes
+from kamesh.fitting import format_of
 from kamesh.linking import did_you_mean
 from kamesh.nodes.planned import wrong_with_name
 
@@ -69,6 +71,18 @@ class Declared:
         if self.made is None:
             self.made = make_component(self.use, self.arguments, folder=self.folder)
         return box in self.boxes(kind)
+
+    def format(self, box: str) -> Any:
+        """Give the format that it declares for a box, its arguments considered; None for none."""
+        declared = format_of(self.cls, box)
+        if declared is None or not self.fits:
+            return None
+        if self.made is None:
+            try:
+                self.made = make_component(self.use, self.arguments, folder=self.folder)
+            except NotLoadable:
+                return declared  # what the class says is true of all of them
+        return format_of(self.made, box)
 
 
 def read_components(

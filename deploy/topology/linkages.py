@@ -3,6 +3,7 @@
 Laws
 1. A linkage goes from an outbox to inboxes; a box that is not there is refused with those that are.
 2. A second destination is declared: a list says that all get a copy, `deal = "demand"` that they share.
+3. What the one end gives and the other does not take is refused here, as between parts of one program.
 """
 
 from __future__ import annotations
@@ -91,11 +92,21 @@ class _Reader:
             self.notes.note((*path, "ahead"), f"ahead = {ahead}: it is at least 1", ahead)
         if source is None or not sinks:
             return None
+        for sink in sinks:
+            self._check_fit((*path, "to"), source, sink)
         fanout: Fanout = "demand" if deal == "demand" else "one" if len(sinks) == 1 else "all"
         linkage = PlannedLinkage(
             source, tuple(sinks), fanout, policy, ahead if isinstance(ahead, int) else 8
         )
         return _Read(path, deal, linkage)
+
+    def _check_fit(self, path: Path, source: Place, sink: Place) -> None:
+        """Note what the one box gives and the other does not take."""
+        gives = self.declared[source[0]].format(source[1])
+        takes = self.declared[sink[0]].format(sink[1])
+        misfit = gives.misfit(takes) if gives is not None and takes is not None else None
+        if misfit is not None:
+            self.notes.note(path, misfit.between(".".join(source), ".".join(sink)), ".".join(sink))
 
     def _choice(self, path: Path, fields: Fields, key: str, words: tuple[str, ...]) -> str | None:
         word = fields.get(key)
