@@ -35,7 +35,9 @@ class ConsoleError(KameshError, OSError):
 class ConsoleReader(Component):
     r"""Sends each line of standard input.
 
-    Example: `Pipeline(ConsoleReader(), str.upper, ConsoleEchoer()).run()`.
+    Example:
+        >>> Pipeline(ConsoleReader(), str.upper, ConsoleEchoer()).run()     # somebody types "hello"
+        HELLO
 
     `prompt` is shown when standard input is a terminal, and only then; `eol` is put at the end of
     each line (Kamaelia's reader left the line feed there: `eol="\n"`). Text is decoded as Python
@@ -107,7 +109,10 @@ class ConsoleReader(Component):
 class ConsoleEchoer(Component):
     """Prints each message on a line of its own.
 
-    Example: `Pipeline(ConsoleReader(), str.upper, ConsoleEchoer()).run()`.
+    Example:
+        >>> Pipeline(DataSource(["one", 2]), ConsoleEchoer(tag="> ")).run()
+        > one
+        > 2
 
     What is not a str is printed as `str()` gives it; one that ends with a line feed gets no other.
     `tag` is put before each message; with `forward` each is sent on as well, so that the echoer can

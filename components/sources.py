@@ -19,7 +19,9 @@ __all__ = ["DataSink", "DataSource", "NullSink", "OneShot"]
 class DataSource(Component):
     """Sends the messages of an iterable: a list, a generator, `itertools.count()`.
 
-    Example: `Pipeline(DataSource(["one", "two"]), str.upper, ConsoleEchoer()).run()`.
+    Example:
+        >>> run(Pipeline(DataSource(["one", "two"]), str.upper))["outbox"]
+        ['ONE', 'TWO']
 
     The iterable must not wait for anything (what does belongs in a ThreadedComponent), and is looked
     at for the first time when the component runs.
@@ -49,9 +51,13 @@ class DataSource(Component):
 class OneShot(DataSource):
     """Sends one message.
 
-    Example: `Pipeline(OneShot("hello"), ConsoleEchoer()).run()`.
+    Example:
+        >>> run(OneShot("hello"))["outbox"]
+        ['hello']
 
-    Boxes and how it ends: as DataSource.
+    Boxes: "outbox" the message; "control".
+
+    How it ends: as DataSource.
     """
 
     def __init__(self, message: object, *, name: str | None = None) -> None:
@@ -63,9 +69,10 @@ class DataSink(Component):
     """Keeps what it is sent in a list.
 
     Example:
-        shouted = []
-        Pipeline(DataSource(["one", "two"]), str.upper, DataSink(shouted)).run()
-        print(shouted)                                  # ['ONE', 'TWO']
+        >>> shouted = []
+        >>> Pipeline(DataSource(["one", "two"]), str.upper, DataSink(shouted)).run()
+        >>> shouted
+        ['ONE', 'TWO']
 
     Boxes: "inbox" what to keep; "control".
 
@@ -90,9 +97,15 @@ class DataSink(Component):
 class NullSink(Component):
     """Counts what it is sent, and throws it away.
 
-    Example: `Pipeline(TestCard(seconds=10), NullSink()).run()`.
+    Example:
+        >>> hole = NullSink()
+        >>> Pipeline(DataSource(range(1000)), hole).run()
+        >>> hole.count
+        1000
 
-    Boxes: "inbox" anything; "control". How it ends: as DataSink.
+    Boxes: "inbox" anything; "control".
+
+    How it ends: as DataSink.
     """
 
     inboxes: ClassVar = {"inbox": "anything", "control": "told here to finish or to stop"}

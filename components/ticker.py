@@ -17,7 +17,9 @@ __all__ = ["Ticker"]
 class Ticker(Component):
     """Sends its number every `interval` seconds: 1, 2, 3 and so on.
 
-    Example: `Pipeline(Ticker(0.5, count=10), ConsoleEchoer()).run()` takes five seconds.
+    Example:
+        >>> run(Ticker(0.5, count=3))["outbox"]             # after half a second, one, and one and a half
+        [1, 2, 3]
 
     The first tick comes after one interval. Where the receiver is so slow that ticks are late by a
     whole interval or more, those are left out: the numbers show the gap, `missed` counts them.

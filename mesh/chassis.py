@@ -234,8 +234,12 @@ class Chassis(Component):
 class Pipeline(Chassis):
     """Components in a row, each one's outbox linked to the next one's inbox, signal to control.
 
-    Example: `Pipeline(ConsoleReader(), str.upper, ConsoleEchoer()).run()`. A plain callable stands
-    for a component that applies it to each message.
+    A plain callable stands for a component that applies it to each message.
+
+    Example:
+        >>> Pipeline(DataSource(["one", "two"]), str.upper, DataSink(heard := [])).run()
+        >>> heard
+        ['ONE', 'TWO']
 
     Boxes: its inbox is the first one's, its outbox and signal the last one's; what it is told on
     control it tells the first one that still runs, and each tells the next by its signal.
@@ -295,10 +299,13 @@ class Graphline(Chassis):
     """Named components, linked as a dict says.
 
     Example:
-        Graphline(
-            CAMERA=TestCard(), LEFT=Screen(), RIGHT=Screen(),
-            linkages={("CAMERA", "outbox"): [("LEFT", "inbox"), ("RIGHT", "inbox")]},
-        ).run()
+        >>> left, right = [], []
+        >>> Graphline(
+        ...     NUMBERS=DataSource([1, 2]), LEFT=DataSink(left), RIGHT=DataSink(right),
+        ...     linkages={("NUMBERS", "outbox"): [("LEFT", "inbox"), ("RIGHT", "inbox")]},
+        ... ).run()
+        >>> left, right
+        ([1, 2], [1, 2])
 
     Boxes: `("", "inbox")` and so on are the Graphline's own; naming one that it does not have adds it.
     A list of destinations, or ToAll, copies to all; ByDemand shares out. `policies` gives a linkage's

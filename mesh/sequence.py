@@ -86,7 +86,10 @@ class _OneAtATime(Chassis):
 class Carousel(_OneAtATime):
     """Makes components one after the other, each from a message on `next`.
 
-    Example: `Carousel(lambda path: FileReader(path))` plays each path it is given.
+    Example:
+        >>> played = Carousel(lambda n: Pipeline(DataSource(range(n)), str))
+        >>> run(played, {"next": [2, 3]})["outbox"]
+        ['0', '1', '0', '1', '2']
 
     Boxes: inbox and outbox are the current component's; next, arguments for the factory: each makes
     one component when the one before has ended (it is told to finish); request_next says "next" when
@@ -154,9 +157,13 @@ class Carousel(_OneAtATime):
 class Seq(_OneAtATime):
     """Runs its parts one after the other; each has the inbox and the outbox while it runs.
 
-    Example: `Seq(Say("one"), Say("two"))`.
+    Example:
+        >>> run(Seq(OneShot("one"), DataSource(["two", "three"])))["outbox"]
+        ['one', 'two', 'three']
 
-    Boxes: those of the part that runs. How it ends: when the last part has; Shutdown on `control` ends
+    Boxes: those of the part that runs.
+
+    How it ends: when the last part has; Shutdown on `control` ends
     the current one and drops the rest; ProducerFinished is told to each.
     """
 
@@ -190,9 +197,13 @@ class Seq(_OneAtATime):
 class Par(Chassis):
     """Runs its parts side by side: each gets a copy of what comes in, and all send to one outbox.
 
-    Example: `Pipeline(ConsoleReader(), Par(str.upper, str.lower), ConsoleEchoer())`.
+    Example:
+        >>> sorted(run(Par(str.upper, str.lower), ["Hello"])["outbox"])
+        ['HELLO', 'hello']
 
-    Boxes: inbox, copied to every part; outbox, from all of them. How it ends: when all parts have;
+    Boxes: inbox, copied to every part; outbox, from all of them.
+
+    How it ends: when all parts have;
     what is told on `control` is told to all.
     """
 

@@ -13,8 +13,11 @@ __all__ = ["PureTransformer"]
 class PureTransformer(Component):
     """Applies a function to each message; a result of None is not sent.
 
-    Example: `Pipeline(ConsoleReader(), PureTransformer(str.upper), ConsoleEchoer())`; a chassis does
-    the wrapping itself.
+    A chassis wraps plain functions by itself, so it is seldom written.
+
+    Example:
+        >>> run(PureTransformer(lambda n: n * n if n % 2 else None), [1, 2, 3])["outbox"]
+        [1, 9]
 
     Boxes: inbox, what to apply it to; outbox, the results.
 

@@ -80,6 +80,8 @@ def run(
     Example: `assert run(Upper(), ["a", "b"])["outbox"] == ["A", "B"]`.
     """
     given = inputs if isinstance(inputs, Mapping) else {"inbox": inputs}
+    if inputs == () and "inbox" not in component._strand.inboxes:
+        given = {}  # a source
 
     async def main() -> dict[str, list[Any]]:
         strand = component._strand

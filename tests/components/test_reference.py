@@ -5,6 +5,10 @@ from __future__ import annotations
 import doctest
 import importlib
 import io
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -26,8 +30,50 @@ def _names(entry: Entry) -> dict[str, object]:
     return found
 
 
+class _Terminal(io.StringIO):
+    """What an example prints: by `print`, and by whatever writes to standard output itself."""
+
+    def __init__(self, screen: Path) -> None:
+        super().__init__()
+        self._screen = screen
+
+    def getvalue(self) -> str:
+        text = super().getvalue() + self._screen.read_text()
+        os.truncate(self._screen, 0)
+        return f"{text}\n" if text and not text.endswith("\n") else text
+
+
+@contextmanager
+def _terminal(folder: Path) -> Iterator[_Terminal]:
+    """Stand in for a terminal at which somebody types "hello"."""
+    (folder / "typed").write_text("hello\n")
+    screen = folder / "screen"
+    kept = os.dup(0), os.dup(1)
+    files = (
+        os.open(folder / "typed", os.O_RDONLY),
+        os.open(screen, os.O_CREAT | os.O_WRONLY | os.O_APPEND),
+    )
+    for number, file in enumerate(files):
+        os.dup2(file, number)
+    try:
+        yield _Terminal(screen)
+    finally:
+        for number, file in enumerate(kept):
+            os.dup2(file, number)
+        for file in (*files, *kept):
+            os.close(file)
+
+
+class _Runner(doctest.DocTestRunner):
+    """Runs an example at a terminal."""
+
+    def __init__(self, terminal: _Terminal) -> None:
+        super().__init__(optionflags=FLAGS, verbose=False)
+        self._fakeout = terminal
+
+
 @pytest.mark.parametrize("entry", ENTRIES, ids=NAMES)
-def test_its_example(entry: Entry, tmp_path, monkeypatch):
+def test_its_example(entry: Entry, tmp_path, tmp_path_factory, monkeypatch):
     """It has one, and what it prints is what the docstring says."""
     monkeypatch.chdir(tmp_path)
     example = page_of(entry).example
@@ -36,7 +82,12 @@ def test_its_example(entry: Entry, tmp_path, monkeypatch):
     )
     assert test.examples, f"the docstring of {entry.name} has no example that can be run (>>> ...)"
     said = io.StringIO()
-    outcome = doctest.DocTestRunner(optionflags=FLAGS, verbose=False).run(test, out=said.write)
+    with (
+        _terminal(tmp_path_factory.mktemp("terminal")) as terminal,
+        open(0, closefd=False, encoding="utf-8") as keyboard,
+    ):
+        monkeypatch.setattr("sys.stdin", keyboard)
+        outcome = _Runner(terminal).run(test, out=said.write)
     assert not outcome.failed, said.getvalue()
 
 
