@@ -103,14 +103,30 @@ def page_of(entry: Entry) -> Page:
 
 
 def _parts(text: str) -> Mapping[str, str]:
-    """Take a docstring apart: what is said of it (""), and each of its named parts."""
+    """Take a docstring apart: what is said of it (""), and each of its named parts.
+
+    An example is what is indented below its name; what follows it is said of the component again.
+    """
     _, _, rest = text.partition("\n")
     places = list(PARTS.finditer(rest))
-    parts = {"": (rest[: places[0].start()] if places else rest).strip()}
+    about = [rest[: places[0].start()] if places else rest]
+    parts: dict[str, str] = {}
     for place, following in zip(places, [*places[1:], None], strict=True):
-        body = rest[place.end() : following.start() if following else len(rest)]
+        body = rest[place.end() : following.start() if following else len(rest)].rstrip()
+        if place[1] == "Example" and body.startswith("\n"):
+            body, after = _indented(body)
+            about.append(after)
         parts.setdefault(place[1], inspect.cleandoc(body.strip("\n")).strip())
-    return parts
+    return parts | {"": "\n\n".join(part.strip() for part in about if part.strip())}
+
+
+def _indented(text: str) -> tuple[str, str]:
+    """Part the indented lines that `text` begins with from what comes after them."""
+    lines = text.splitlines(keepends=True)
+    for place, line in enumerate(lines):
+        if line.strip() and not line[0].isspace():
+            return "".join(lines[:place]), "".join(lines[place:])
+    return text, ""
 
 
 def _signature(component: type[Component]) -> str:

@@ -65,6 +65,13 @@ class _Parser(argparse.ArgumentParser):
         raise _Usage(f"{message}; see `{self.prog} --help`")
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Leaves room for the longest verb before what it is for."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=max(map(len, VERBS)) + 6)
+
+
 def _carry_out(argv: list[str], context: Context) -> int:
     after: list[str] = []
     if argv[:1] == ["run"] and "--" in argv:
@@ -91,7 +98,7 @@ def _parser(wanted: str) -> argparse.ArgumentParser:
         prog="kamesh",
         description=ABOUT,
         epilog=CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_Formatter,
     )
     parser.add_argument("--version", action="version", version=f"kamesh {__version__}")
     verbs = parser.add_subparsers(dest="verb", metavar="VERB", title="verbs", parser_class=_Parser)

@@ -191,6 +191,29 @@ def _of_unlink(parser: ArgumentParser) -> None:
     _run(parser)
 
 
+def _of_components(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="whose page to show; or a word to search for"
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--words", action="store_true", help="list the words of one-line pipelines")
+    form.add_argument("--markdown", action="store_true", help="the page in Markdown")
+    form.add_argument("--pages", metavar="FOLDER", help="write a page of each, in Markdown")
+    _json(parser)
+
+
+def _of_new(parser: ArgumentParser) -> None:
+    parser.add_argument("what", choices=("component", "node", "project"), help="what to make")
+    parser.add_argument("name", metavar="NAME", help="what to call it")
+    parser.add_argument(
+        "--kind", choices=("generator", "async", "thread"), default="generator",
+        help="of a component: how its main() is written (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--folder", metavar="FOLDER", default=".", help="where to make it (default: here)"
+    )
+
+
 def _of_bench(parser: ArgumentParser) -> None:
     parser.add_argument("what", nargs="*", metavar="NAME", help="which ones (default: all)")
     parser.add_argument("--quick", action="store_true", help="a few seconds each, for a glance")
@@ -243,6 +266,14 @@ VERBS: Mapping[str, Verb] = {
     "unlink": Verb(
         "changing:unlink", "undo a linkage while all runs",
         ("unlink studio/CAMERA.outbox wall/SCREEN.inbox",), _of_unlink,
+    ),
+    "components": Verb(
+        "library:components", "list the components there are, or show the page of one",
+        ("components", "components Batch", "components --words"), _of_components,
+    ),
+    "new": Verb(
+        "making:new", "make a component, a node or a project, with its tests",
+        ("new component Upper", "new node studio", "new project weather"), _of_new,
     ),
     "bench": Verb(
         "bench:bench", "measure, in ratios to others measured in the same run",
