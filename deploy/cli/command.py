@@ -66,10 +66,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Leaves room for the longest verb before what it is for."""
+    """Leaves room for the longest verb: argparse forgets that verbs are indented twice."""
 
     def __init__(self, prog: str) -> None:
-        super().__init__(prog, max_help_position=max(map(len, VERBS)) + 6)
+        super().__init__(prog)
+        self._action_max_length = max(map(len, VERBS)) + 4
 
 
 def _carry_out(argv: list[str], context: Context) -> int:
