@@ -34,7 +34,10 @@ def check(options: Namespace, context: Context) -> int:
             continue
         results.append({"file": what, "ok": True, "mistakes": [], "plan": _counts(plan)})
         if not options.json:
-            counts = ", ".join(f"{number} {name}" for name, number in _counts(plan).items())
+            counts = ", ".join(
+                f"{number} {name[:-1] if number == 1 else name}"
+                for name, number in _counts(plan).items()
+            )
             context.say(f"{what}: nothing wrong ({counts})")
     if options.json:
         context.say_json(results)
