@@ -1,1 +1,10 @@
-"""Protocols: what is said over a connection, apart from any network."""
+"""Protocols: components that speak with one other end, in bytes, and know nothing of networks.
+
+    from kamesh.components.protocols import Echo
+
+Law: each can be tested alone, by what it is told and what it answers.
+"""
+
+from kamesh.components.protocols.echo import Echo
+
+__all__ = ["Echo"]

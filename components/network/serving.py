@@ -1,0 +1,310 @@
+"""Serving: what all servers of connections share, whatever they listen at.
+
+Laws
+1. A protocol that raises costs its own connection and one line in the log; the server goes on.
+2. A server accepts nothing more from the moment it is told to finish; its protocols are told too, and
+   have `grace` seconds. A Shutdown ends them at once.
+3. Nobody who listens to what it tells can hold it up: what finds no room there is dropped, and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import ssl
+from typing import Any, ClassVar
+
+from kamesh import Component, Shutdown
+from kamesh.asyncstrand import AsyncStrand
+from kamesh.components.network.accepting import Acceptor, raise_descriptors
+from kamesh.components.network.conversation import Conversation
+from kamesh.components.network.factory import Factory, ProtocolFactory
+from kamesh.components.network.messages import Connected, Disconnected, Peer
+from kamesh.components.network.patience import Limits, Verdict
+from kamesh.components.network.tls import TLS
+from kamesh.components.network.trouble import Listening, trouble
+from kamesh.errors import NotSuitable
+from kamesh.runtime import Runtime, current_runtime
+from kamesh.strand import Strand
+
+__all__ = ["Serving"]
+
+HANDSHAKE = 10.0  # seconds that a client may take to agree about TLS
+FAREWELL = 30.0  # seconds that it may take to end it
+
+log = logging.getLogger("kamesh")
+
+
+class ServingStrand(AsyncStrand):
+    """A strand with the protocols of its connections as children."""
+
+    __slots__ = ()
+
+    children: dict[Strand, None]
+
+    def __init__(self, component: Component, name: str) -> None:
+        """Begin with none."""
+        super().__init__(component, name)
+        self.children = {}
+
+    def child_ended(self, child: Strand) -> None:
+        """Forget it; its conversation knows."""
+        self.children.pop(child, None)
+
+
+class Serving(Component):
+    """Serves connections, each with a protocol component of its own; see TCPServer.
+
+    Subclasses say what is listened at (`listen`) and how it is written (`where`).
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "not read: the server finishes when what feeds it has ended",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "Listening; with events=True then Connected and Disconnected",
+        "signal": "passes on what was told on control",
+    }
+
+    _strand_kind: ClassVar[type[Strand]] = ServingStrand
+    _strand: ServingStrand
+
+    def __init__(
+        self,
+        protocol: ProtocolFactory,
+        *,
+        tls: TLS | None = None,
+        connections: int = 10_000,
+        when_full: str = "refuse",
+        idle: float | None = 3600.0,
+        stall: float | None = 30.0,
+        grace: float = 5.0,
+        events: bool = False,
+        name: str | None = None,
+    ) -> None:
+        """Remember all of it, and look whether it will do; it listens when it starts."""
+        super().__init__(name=name)
+        if connections < 1:
+            raise NotSuitable(f"connections={connections}: a server has room for 1 or more")
+        if when_full not in ("refuse", "wait"):
+            raise NotSuitable(f"when_full={when_full!r}: it is 'refuse' or 'wait'")
+        self.protocol = Factory(protocol)
+        self.most = connections
+        self.when_full = when_full
+        self.limits = Limits(idle, stall)
+        self.grace = grace
+        self.events = events
+        self._ssl: ssl.SSLContext | None = tls.for_server() if tls is not None else None
+        self._open: dict[Conversation, None] = {}
+        self._arriving: set[asyncio.Task[Any]] = set()
+        self._acceptor: Acceptor | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._counts = dict.fromkeys(
+            ("connections_ever", "failed", "handshakes_failed", "idle_closed", "stalled", "broken"),
+            0,
+        )
+        self._bytes_in = self._bytes_out = self._untold = 0
+        self._numbered = 0
+        self.last_failure = ""
+
+    loop: asyncio.AbstractEventLoop
+
+    # what a subclass says
+
+    async def listen(self) -> list[socket.socket]:
+        """Give the sockets to accept from."""
+        raise NotImplementedError
+
+    def listening(self, sockets: list[socket.socket]) -> Listening:
+        """Say where it can be reached."""
+        raise NotImplementedError
+
+    def peer_of(self, transport: asyncio.Transport) -> Peer:
+        """Say who is at the other end."""
+        raise NotImplementedError
+
+    def unlisten(self) -> None:
+        """Clear away what listening has left."""
+
+    # its life
+
+    async def main(self) -> None:
+        """Listen, serve, and see the connections out."""
+        self.loop = asyncio.get_running_loop()
+        sockets = await self.listen()
+        raise_descriptors(self.most)
+        listening = self.listening(sockets)
+        self._runtime = current_runtime()
+        self._acceptor = Acceptor(
+            sockets,
+            self._take,
+            self._has_room,
+            waits=self.when_full == "wait",
+            who=f"{self.path} at {listening.url}",
+        )
+        try:
+            self._tell(listening)
+            while not self.stopping():
+                await self.wait()
+                for _ in self.inbox:
+                    pass
+            self._acceptor.close()
+            if not self._strand.stopped:
+                await self._see_out()
+        finally:
+            self._close()
+        await asyncio.sleep(0)  # what was broken off is told to be over in the next round
+        await asyncio.sleep(0)
+
+    _runtime: Runtime
+
+    async def _see_out(self) -> None:
+        """Let protocols finish, for `grace` seconds at the most."""
+        for conversation in list(self._open):
+            conversation.finish()
+        try:
+            async with asyncio.timeout(self.grace):
+                while (self._open or self._arriving) and not self._told_to_stop():
+                    await self.wait()
+        except TimeoutError:
+            log.info("%s breaks off %d connections", self.path, len(self._open))
+
+    def _told_to_stop(self) -> bool:
+        return any(isinstance(message, Shutdown) for message in tuple(self.control.queue))
+
+    def _close(self) -> None:
+        """End at once whatever is left."""
+        if self._acceptor is not None:
+            self._acceptor.close()
+        self.unlisten()
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            self._sweeping = None
+        for task in list(self._arriving):
+            task.cancel()
+        for conversation in list(self._open):
+            conversation.stop()
+
+    # connections come
+
+    def _has_room(self) -> bool:
+        return len(self._open) + len(self._arriving) < self.most
+
+    def _take(self, connection: socket.socket) -> None:
+        """Make of an accepted socket a conversation."""
+        self._numbered += 1
+        path = f"{self.path}/connection-{self._numbered}"
+        tls = {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": FAREWELL}
+        task = self.loop.create_task(
+            self.loop.connect_accepted_socket(
+                lambda: Conversation(path, self),
+                connection,
+                ssl=self._ssl,
+                **(tls if self._ssl else {}),
+            )
+        )
+        self._arriving.add(task)
+        task.add_done_callback(self._arrived)
+
+    def _arrived(self, task: asyncio.Task[Any]) -> None:
+        self._arriving.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._counts["handshakes_failed"] += 1
+            self.last_failure = trouble(error, "a client")
+            log.info("%s: %s", self.path, self.last_failure)
+        self._one_less()
+
+    def begin(self, conversation: Conversation) -> None:
+        """Give a new connection its protocol."""
+        conversation.peer = self.peer_of(conversation.transport)
+        self._open[conversation] = None
+        self._counts["connections_ever"] += 1
+        self._sweep_later()
+        if self.events:
+            self._tell(Connected(conversation.peer))
+        if self._acceptor is None or self._strand.told():  # it came in the very last moment
+            conversation.transport.close()
+            return
+        try:
+            component = self.protocol(conversation.peer)
+        except Exception as error:
+            self._note_failure(conversation, f"{self.protocol.name} cannot be made: {error}", error)
+            conversation.transport.abort()
+            return
+        strand = component._strand
+        strand.name = f"{strand.name}-{self._numbered}"
+        strand.parent = self._strand
+        strand.set_path(f"{self.path}/{strand.name}")
+        conversation.path = strand.path
+        self._strand.children[strand] = None
+        conversation.join(component, self._runtime)
+
+    # connections go
+
+    def protocol_over(self, conversation: Conversation, error: BaseException | None) -> None:
+        """Log what a protocol has failed with."""
+        if error is not None:
+            self._note_failure(conversation, str(conversation.strand.failure), error)
+
+    def _note_failure(self, conversation: Conversation, what: str, error: BaseException) -> None:
+        self._counts["failed"] += 1
+        self.last_failure = f"{conversation.peer}: {what}"
+        log.error("%s", self.last_failure, exc_info=error)
+
+    def forget(self, conversation: Conversation) -> None:
+        """Count a connection that is over, and accept one more."""
+        if self._open.pop(conversation, self) is self:
+            return
+        self._bytes_in += conversation.received
+        self._bytes_out += conversation.sent
+        if conversation.reason:
+            self._counts["broken"] += 1
+        if self.events:
+            reason, received, sent = conversation.reason, conversation.received, conversation.sent
+            self._tell(Disconnected(conversation.peer, reason, received, sent))
+        self._one_less()
+
+    def _one_less(self) -> None:
+        if self._acceptor is not None and not self._strand.passed_on:
+            self._acceptor.again()
+        elif not self._open and not self._arriving:
+            self._strand.wake()
+
+    # patience
+
+    def _sweep_later(self) -> None:
+        if self._sweeping is None and self.limits.every is not None:
+            self._sweeping = self.loop.call_later(self.limits.every, self._sweep)
+
+    def _sweep(self) -> None:
+        """Look at all connections; as long as there are any, again and again."""
+        self._sweeping = None
+        now = self.loop.time()
+        for conversation in list(self._open):
+            verdict = conversation.look(now, self.limits)
+            self._counts["idle_closed"] += verdict is Verdict.IDLE
+            self._counts["stalled"] += verdict is Verdict.STALLED
+        if self._open:
+            self._sweep_later()
+
+    # telling
+
+    def _tell(self, what: object) -> None:
+        if self.outbox.room() > 0:
+            self.outbox.put(what)
+        else:
+            self._untold += 1
+
+    def details(self) -> dict[str, int | str]:
+        """Give the figures that are its own."""
+        return {
+            "connections": len(self._open),
+            **self._counts,
+            "refused": self._acceptor.refused if self._acceptor else 0,
+            "bytes_in": self._bytes_in + sum(one.received for one in self._open),
+            "bytes_out": self._bytes_out + sum(one.sent for one in self._open),
+            "untold": self._untold,
+            "last_failure": self.last_failure,
+        }
