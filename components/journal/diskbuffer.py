@@ -1,0 +1,231 @@
+"""DiskBuffer: what a slow receiver has not taken waits on the disk, not in memory.
+
+Laws
+1. Messages leave in the order in which they came; none is lost while it runs, whatever the disk does.
+2. It holds no more than it was told to: then, and while the disk is full, its source waits.
+3. With `keep`, all that passes is on the disk first, and what its receiver had not taken when it ended,
+   was stopped or was killed is there again; after a kill perhaps some of what had been taken as well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from pathlib import Path
+from typing import Any, ClassVar
+
+from kamesh import Policy, ThreadedComponent
+from kamesh.codec import Unsendable
+from kamesh.components.files import FileError
+from kamesh.components.journal.recorder import NotRecordable
+from kamesh.components.journal.segments import LARGE, Segments
+from kamesh.components.journal.syncing import Sync, Syncing
+from kamesh.components.sending import shut_down
+from kamesh.scheduler import ENDED
+from kamesh.threadstrand import ThreadOutbox
+
+__all__ = ["DiskBuffer"]
+
+log = logging.getLogger("kamesh")
+
+TOGETHER = 64  # messages of one record, and in the inbox
+AGAIN = 1.0  # seconds until a full disk is tried again
+LOOK = 0.1  # seconds between two looks at what the receiver has taken
+GIB = 1 << 30
+
+
+class DiskBuffer(ThreadedComponent):
+    """Holds what a slow receiver has not taken, on disk.
+
+    `folder` is made if it is not there; only one buffer at a time can use it. It holds `most_bytes`
+    (default 1 GiB) on disk and, if that is given, `most_messages`; what is beyond waits at the source.
+    With `keep`, what was not taken when it ended is there again the next time; without, the folder is
+    emptied at the start and at the end, and while the receiver keeps up nothing is written at all.
+    `sync` is as for Recorder. Only what could travel to another process can wait on disk. A full disk
+    is said once, in a sentence, and tried again every second; until then the source waits.
+
+    Example:
+        >>> Pipeline(DataSource(range(5)), DiskBuffer("spool"), DataSink(held := [])).run()
+        >>> held
+        [0, 1, 2, 3, 4]
+
+    Boxes: "inbox" anything that can travel; "outbox" the same; "control".
+
+    How it ends: with its inbox, or told ProducerFinished, once all that it holds is sent; told
+    Shutdown, at once, and then what it held is kept only with `keep`. It fails, with a sentence, if the
+    folder cannot be used, or for a message that cannot travel.
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "anything that can travel",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {"outbox": "the same", "signal": "passes on what was told on control"}
+    bounds: ClassVar = {"inbox": TOGETHER}
+    outgoing: ClassVar = 16
+
+    def __init__(
+        self, folder: str | Path, *, most_bytes: int = GIB, most_messages: int | None = None,
+        keep: bool = False, sync: Sync = "none", name: str | None = None,
+    ) -> None:
+        """Remember where and how much; ValueError for a bound below 1 or a `sync` that there is not."""
+        super().__init__(name=name)
+        if most_bytes < 1 or (most_messages is not None and most_messages < 1):
+            raise ValueError(f"a buffer of {most_bytes} bytes or {most_messages} messages holds nothing")
+        Syncing.of(sync)
+        self.folder = Path(folder)
+        self.most_bytes, self.most_messages = most_bytes, most_messages
+        self.keep, self.sync = keep, sync
+        self.trouble = ""  # why the disk takes nothing
+        self._said = False
+        self._held: deque[Any] = deque()  # taken from the inbox, and not on disk yet
+        self._front: deque[Any] = deque()  # read from the disk, and not sent yet
+        self._figures = {"waiting": 0, "bytes": 0, "taken": 0}
+
+    def main(self) -> None:
+        """Take, keep and give until the end."""
+        large = min(LARGE, max(1, self.most_bytes // 4))
+        store = Segments(self.folder, self.inbox.label, sync=self.sync, large=large)
+        try:
+            if not self.keep:
+                store.clear()
+            while True:
+                self._take(store)
+                self._give(store)
+                if self._over(store):
+                    break
+                self._wait(store)
+            self._leave(store)
+        finally:
+            store.close(remove=not self.keep)
+
+    # -- in
+
+    def _take(self, store: Segments) -> None:
+        if not self.keep and not self._held and self._behind(store) == 0:
+            while self.inbox.queue and self._places():
+                self.send(self.recv())
+        while len(self._held) < TOGETHER and self.inbox.queue and self._has_room(store):
+            self._held.append(self.recv())
+        if self._held and not self.trouble:
+            self._store(store)
+
+    def _store(self, store: Segments) -> None:
+        try:
+            store.append(list(self._held))
+        except FileError as error:
+            self.trouble = str(error)
+            if not self._said:
+                self._said = True
+                log.error("%s: %s; its source waits until that is over", self.path, error)
+        except Unsendable as error:
+            raise NotRecordable(
+                f"{self.path} cannot keep a {error.type_name} on disk, as "
+                f"{f'its part {error.path}' if error.path else 'it'} {error.why}; {error.way_out}"
+            ) from error
+        else:
+            self._held.clear()
+            self.trouble = ""
+            if self._said:
+                self._said = False
+                log.info("%s: the disk takes messages again", self.path)
+
+    def _has_room(self, store: Segments) -> bool:
+        if self.trouble or store.bytes >= self.most_bytes:
+            return False
+        waiting = self._behind(store) + len(self._held)
+        return self.most_messages is None or waiting < self.most_messages
+
+    def _behind(self, store: Segments) -> int:
+        """Count the messages on disk that have not been sent."""
+        return store.after - store.next + len(self._front)
+
+    # -- out
+
+    def _places(self) -> int:
+        """Say how many messages can be sent without waiting."""
+        return self.outgoing - self._outgoing()
+
+    def _outgoing(self) -> int:
+        assert isinstance(self.outbox, ThreadOutbox)
+        return len(self.outbox.outgoing)
+
+    def _give(self, store: Segments) -> None:
+        while self._places() > 0 and not shut_down(self):
+            if not self._front:
+                self._front.extend(store.take())
+            if self._front:
+                self.send(self._front.popleft())
+            elif self._held and self.trouble and not self.keep:
+                self.send(self._held.popleft())  # nothing on disk is before it
+                self.trouble = self.trouble if self._held else ""
+            else:
+                break
+        self._acknowledge(store)
+        self._figures = {
+            "waiting": self._behind(store) + len(self._held), "bytes": store.bytes,
+            "taken": store.first,
+        }
+
+    def _unread(self) -> int:
+        """Say how many of the messages sent may not have been taken by their receiver."""
+        counts = [0]
+        for feed in self.outbox.feeds:
+            alone = len(feed.sink.feeds) == 1 and feed.policy is Policy.BLOCK
+            waiting = len(feed.sink.queue)
+            counts.append(max(feed.sent - feed.sink.taken, waiting) if alone else waiting)
+        return max(counts)
+
+    def _open(self) -> int:
+        """Count the messages sent that are not done with: without `keep` none is."""
+        return self._outgoing() + self._unread() if self.keep else 0
+
+    def _acknowledge(self, store: Segments) -> None:
+        store.acknowledge(store.next - len(self._front) - self._open())
+
+    # -- waiting and the end
+
+    def _over(self, store: Segments) -> bool:
+        if shut_down(self):
+            return True
+        if self.inbox.queue or self._held or self._behind(store) or not self.stopping():
+            return False
+        return self._open() == 0 or self._receiver_gone()
+
+    def _receiver_gone(self) -> bool:
+        feeds = self.outbox.feeds
+        return bool(feeds) and all(feed.sink.closed for feed in feeds)
+
+    def _wait(self, store: Segments) -> None:
+        """Wait until there is something to take and room for it, or something to give."""
+        waits = [store.wait()]
+        if self.trouble:
+            waits.append(AGAIN)
+        if self.keep and store.first < store.next:
+            waits.append(LOOK)
+        timeout = min((one for one in waits if one is not None), default=None)
+        if not self._strand.wait_until(lambda: self._can_go_on(store), timeout):
+            store.flush()
+        self._strand.check()
+        if self.trouble and self._held:
+            self._store(store)
+
+    def _can_go_on(self, store: Segments) -> bool:
+        if self._strand.state is ENDED or self._over(store):
+            return True
+        if self.inbox.queue and not self._held and self._has_room(store):
+            return True
+        held = self._behind(store) or (self._held and not self.keep)
+        return bool(held) and self._places() > 0
+
+    def _leave(self, store: Segments) -> None:
+        self._acknowledge(store)
+        if self._held:  # it was told to stop while the disk was full
+            raise FileError(
+                f"{self.path} was stopped while it could not write, and {len(self._held)} messages "
+                f"that it had taken are lost: {self.trouble}"
+            )
+
+    def details(self) -> dict[str, object]:
+        """Give the figures that are its own."""
+        return {**self._figures, **({"trouble": self.trouble} if self.trouble else {})}
