@@ -1,9 +1,34 @@
-"""The web: HTTP, on a well-kept library.
+"""The web: HTTP servers and clients, WebSockets, Server-Sent Events, HLS, on a well-kept library.
 
-Law: nothing of that library is imported before it is used.
+    from kamesh.components.web import HTTPServer, Response
+
+Needs the extra `web` (`pip install "kamesh[web]"`): aiohttp.
+
+Laws: nothing of that library is imported before it is used; what travels between components is plain
+and frozen, so that who answers a request may be another process; no client can hold up another one.
 """
 
 from kamesh.components.network.trouble import ListenError, Listening
+from kamesh.components.web.conversing import WebSocket
+from kamesh.components.web.limits import Limits
+from kamesh.components.web.messages import Event, Failed, Request, Response
+from kamesh.components.web.routing import BadRoute
+from kamesh.components.web.server import HTTPServer
 from kamesh.components.web.streams import Served, StreamServer
+from kamesh.components.web.targets import BOXES
 
-__all__ = ["ListenError", "Listening", "Served", "StreamServer"]
+__all__ = [
+    "BOXES",
+    "BadRoute",
+    "Event",
+    "Failed",
+    "HTTPServer",
+    "Limits",
+    "ListenError",
+    "Listening",
+    "Request",
+    "Response",
+    "Served",
+    "StreamServer",
+    "WebSocket",
+]

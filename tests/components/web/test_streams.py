@@ -16,7 +16,7 @@ from kamesh.components.chunks import Chunk
 from kamesh.components.media import Encode, HTTPStream, MuxMPEGTS
 from kamesh.components.media import TestCard as Card
 from kamesh.components.media.card import read_number
-from kamesh.components.web.streams import StreamServer, Listening
+from kamesh.components.web.streams import Listening, StreamServer
 from kamesh.testing import Feeder
 
 TIMEOUT = aiohttp.ClientTimeout(total=10)

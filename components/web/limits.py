@@ -1,0 +1,46 @@
+"""Limits: what a server on the web takes from its clients, and for how long it waits for them.
+
+Law: each has a default that a public server can live with; none can be switched off by a client.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+__all__ = ["Limits", "TooLarge", "TooSlow"]
+
+
+class TooLarge(Exception):
+    """A client sends more than it may."""
+
+
+class TooSlow(Exception):
+    """A client, or who is to answer it, has taken too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The limits of one server; each is more than 0.
+
+    `body`: bytes of a request's body. `head`: bytes of a line or a header of its head. `connections`
+    and `requests`: how many there are at a time; one more is answered 503 and closed. `idle`: seconds
+    in which a client may send nothing when it is its turn, or take nothing of what it is sent.
+    `patience`: seconds that a handler may take to begin its answer. `grace`: seconds that requests
+    under way have when the server ends.
+    """
+
+    body: int = 16 << 20
+    head: int = 16 << 10
+    connections: int = 1000
+    requests: int = 250
+    idle: float = 60.0
+    patience: float = 60.0
+    grace: float = 5.0
+
+    def __post_init__(self) -> None:
+        """ValueError for a limit that is not more than 0."""
+        for each in fields(self):
+            if not getattr(self, each.name) > 0:
+                raise ValueError(
+                    f"the limit {each.name}={getattr(self, each.name)!r} is too little"
+                )
