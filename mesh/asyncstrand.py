@@ -124,6 +124,8 @@ class AsyncStrand(Strand):
         self.state = ENDED
         if self.work is not None:
             self.work.cancel()
+            if self.runtime is not None:
+                self.runtime.closes(self.work)
 
     def wake(self) -> None:
         """Let go all that waits for something to arrive."""

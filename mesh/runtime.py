@@ -7,7 +7,8 @@ Laws
 1. A runner returns when what it runs has ended, and at once when there is nothing to run.
 2. A failure nobody above handles reaches the runner as ComponentFailed, with the original behind it;
    one that somebody handles is logged, never swallowed.
-3. Whatever ends the wait (an interrupt, a cancellation), the components are ended too.
+3. Whatever ends the wait (an interrupt, a cancellation), the components are ended too, and what
+   coroutines among them have open is closed before the runner returns.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = ["Runtime", "Services", "current_runtime", "run_strand"]
 
 Result = TypeVar("Result")
 CALL = 30.0  # seconds another thread waits for this one to do what it asks
+CLOSING = 5.0  # seconds a coroutine that was stopped may take to close what it has open
 
 log = logging.getLogger("kamesh")
 
@@ -45,6 +47,7 @@ class Runtime:
         self.services = Services()
         self.running: dict[int, Strand] = {}  # by component id
         self.on_change: list[Callable[[str, Strand], None]] = []  # told "started" and "ended"
+        self._closing: set[asyncio.Task[None]] = set()  # stopped, and not yet done with closing
 
     def now(self) -> float:
         """Tell the time, in seconds, of the clock all waiting is measured by."""
@@ -72,6 +75,20 @@ class Runtime:
             if came.done():  # it is what the function itself has raised
                 raise
             raise Ended(f"the event loop has not answered for {CALL:g} seconds") from None
+
+    def closes(self, work: asyncio.Task[None]) -> None:
+        """Note that the coroutine of a component was stopped, and still closes what it had open."""
+        if not work.done():
+            self._closing.add(work)
+            work.add_done_callback(self._closing.discard)
+
+    async def closed(self) -> None:
+        """Wait, for a bounded time, until the coroutines that were stopped have closed everything."""
+        closing = self._closing - {asyncio.current_task()}
+        if closing:
+            _, late = await asyncio.wait(closing, timeout=CLOSING)
+            for work in late:
+                log.warning("%s was stopped, and still closes after %g s", work.get_name(), CLOSING)
 
     def started(self, strand: Strand) -> None:
         """Note that `strand` runs."""
@@ -115,12 +132,15 @@ async def run_strand(strand: Strand) -> None:
             over.set_result(error)
 
     strand.on_end = ended
-    strand.start(current_runtime())
+    runtime = current_runtime()
+    strand.start(runtime)
     try:
         error = await over
     except BaseException:
         strand.stop()
         raise
+    finally:
+        await runtime.closed()
     if error is not None:
         if isinstance(error, ComponentFailed):
             raise error

@@ -1,0 +1,68 @@
+"""A coroutine that is stopped closes what it has open before the run is over."""
+
+import asyncio
+import logging
+
+import pytest
+
+from kamesh import Component, Pipeline
+from kamesh import runtime as runtime_module
+from kamesh.testing import run_coroutine
+
+
+class Holder(Component):
+    """Has something open that takes a while to close."""
+
+    def __init__(self, seconds: float) -> None:
+        """Take how long it takes."""
+        super().__init__()
+        self.seconds = seconds
+        self.open = False
+
+    async def main(self):
+        self.open = True
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(self.seconds)
+            self.open = False
+
+
+async def stopped(component: Component, whole: Component) -> None:
+    """Run, and stop from outside."""
+    running = asyncio.ensure_future(whole.run_async())
+    await asyncio.sleep(1.0)
+    assert component.open
+    whole.stop()
+    await running
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_a_run_is_over_when_all_is_closed(inside):
+    """Whether the coroutine is run by itself or within a chassis."""
+    holder = Holder(2.0)
+    run_coroutine(stopped(holder, Pipeline(holder) if inside else holder))
+    assert not holder.open
+
+
+def test_a_cancelled_run_closes_too():
+    """What is cancelled waits for its components to close."""
+    holder = Holder(2.0)
+
+    async def main():
+        running = asyncio.ensure_future(holder.run_async())
+        await asyncio.sleep(1.0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert not holder.open
+
+    run_coroutine(main())
+
+
+def test_nobody_is_waited_for_for_ever(caplog):
+    """One that does not come to an end is named, and left."""
+    holder = Holder(1000.0)
+    with caplog.at_level(logging.WARNING, "kamesh"):
+        run_coroutine(stopped(holder, holder))
+    assert f"Holder was stopped, and still closes after {runtime_module.CLOSING:g} s" in caplog.text
