@@ -7,7 +7,8 @@ file's name.
 """
 
 from kamesh.components.files.raw import FileError, FileReader, FileWriter, sentence
-from kamesh.components.files.text import JoinLines, LineReader, LineWriter, NotText, SplitLines
+from kamesh.components.files.text import LineReader, LineWriter
+from kamesh.components.framing.lines import JoinLines, NotText, SplitLines
 
 __all__ = [
     "FileError",

@@ -1,4 +1,4 @@
-"""Lines out of bytes that come in pieces of any size.
+"""Lines out of bytes that come in pieces of any size, and bytes out of lines.
 
 Laws
 1. The lines are the same however the bytes were cut, in the middle of a character too.
@@ -9,19 +9,27 @@ Laws
 from __future__ import annotations
 
 import codecs
+from collections.abc import Generator, Iterator
+from typing import ClassVar
 
-from kamesh.errors import KameshError
+from kamesh import Component
+from kamesh.components.framing.converting import Splitting
+from kamesh.components.framing.incremental import FrameTooLong, FramingError, Incremental
 
-__all__ = ["LONGEST_LINE", "LineSplitter", "LineTooLong"]
+__all__ = ["LONGEST_LINE", "JoinLines", "LineSplitter", "LineTooLong", "NotText", "SplitLines"]
 
 LONGEST_LINE = 1 << 20  # characters: no line that a person wrote, and still a small message
 
 
-class LineTooLong(KameshError, ValueError):
+class LineTooLong(FrameTooLong):
     """A line went on and on: what came is most likely not text."""
 
 
-class LineSplitter:
+class NotText(FramingError):
+    """Bytes were to be read as text and are none."""
+
+
+class LineSplitter(Incremental[bytes, str]):
     r"""Takes bytes, gives lines.
 
     Example:
@@ -42,33 +50,139 @@ class LineSplitter:
         self._longest = longest
         self._parts: list[str] = []  # of the line that is not finished
         self._length = 0
+        self.lines = 0  # complete so far
 
-    def feed(self, data: bytes) -> list[str]:
-        """Take `data`; give the lines that are complete now."""
-        return self._split(self._decoder.decode(data))
+    def pieces(self, given: bytes) -> Iterator[str]:
+        """Take `given`; give the lines that are complete now."""
+        text, mistake = self._decoded(given)
+        yield from self._split(text)
+        if mistake is not None:
+            raise mistake
 
-    def finish(self) -> list[str]:
+    def rest(self) -> Iterator[str]:
         """Give the last line, if the bytes ended without a line feed."""
-        lines = self._split(self._decoder.decode(b"", final=True))
+        yield from self._split(self._decoder.decode(b"", final=True))
         last = "".join(self._parts)
-        self._keep("")
-        return [*lines, last] if last else lines
+        self._parts, self._length = [], 0
+        if last:
+            self.lines += 1
+            yield last
 
-    def _split(self, text: str) -> list[str]:
+    def _decoded(self, data: bytes) -> tuple[str, UnicodeDecodeError | None]:
+        """Decode `data` as far as it is text."""
+        state = self._decoder.getstate()
+        try:
+            return self._decoder.decode(data), None
+        except UnicodeDecodeError as error:
+            self._decoder.setstate(state)
+            good = error.start - (len(error.object) - len(data))  # what it had kept comes first
+            return self._decoder.decode(data[: max(good, 0)]), error
+
+    def _split(self, text: str) -> Iterator[str]:
         first, *others = text.split("\n")
-        self._parts.append(first)
-        self._length += len(first)
-        if self._length > self._longest:
+        self._add(first)
+        if not others:
+            return
+        last = others.pop()
+        self.lines += 1
+        line = "".join(self._parts)
+        self._parts, self._length = [], 0
+        yield line.removesuffix("\r")
+        if len(text) > self._longest:
+            for line in others:
+                self._check(len(line))
+                self.lines += 1
+                yield line.removesuffix("\r")
+        else:
+            self.lines += len(others)
+            yield from [line.removesuffix("\r") for line in others] if "\r" in text else others
+        self._add(last)
+
+    def _add(self, text: str) -> None:
+        self._parts.append(text)
+        self._length += len(text)
+        self._check(self._length)
+
+    def _check(self, length: int) -> None:
+        if length > self._longest:
             raise LineTooLong(
                 f"a line goes on for more than {self._longest} characters: this does not seem to "
                 f"be text"
             )
-        if not others:
-            return []
-        lines = ["".join(self._parts), *others]
-        self._keep(lines.pop())
-        return [line.removesuffix("\r") for line in lines]
 
-    def _keep(self, text: str) -> None:
-        self._parts = [text]
-        self._length = len(text)
+
+class SplitLines(Splitting):
+    r"""Makes lines of bytes that come in pieces of any size.
+
+    `encoding` as `bytes.decode` has it; `errors="replace"` goes on, with U+FFFD, where the bytes are
+    not text; `source` is what a mistake in them is said of.
+
+    Example:
+        >>> run(SplitLines(), [b"on", b"e\ntwo\nth", b"ree"])["outbox"]
+        ['one', 'two', 'three']
+
+    Boxes: "inbox" bytes; "outbox" lines, as str without their line feed; "control".
+
+    How it ends: when its inbox has ended, after the last line; told Shutdown, at once. It fails,
+    with a sentence, for bytes that are not text and for a line of more than a million characters.
+    """
+
+    outboxes: ClassVar = {
+        "outbox": "lines, without their line feed",
+        "signal": "passes on what was told on control",
+    }
+    _core: LineSplitter
+
+    def __init__(
+        self,
+        encoding: str = "utf-8",
+        errors: str = "strict",
+        *,
+        source: str = "what came",
+        name: str | None = None,
+    ) -> None:
+        """Begin with nothing; LookupError for an encoding that does not exist."""
+        super().__init__(LineSplitter(encoding, errors), source=source, name=name)
+        self.encoding = encoding
+
+    def _explained(self, error: ValueError) -> Exception:
+        if not isinstance(error, UnicodeDecodeError):
+            return super()._explained(error)
+        return NotText(
+            f"{self.source} is not text in {self.encoding}: after line {self._core.lines} there is the "
+            f"byte 0x{error.object[error.start]:02x}; name another encoding, or take it as bytes"
+        )
+
+    def details(self) -> dict[str, int]:
+        """Give the figures that are its own."""
+        return {"lines": self._core.lines}
+
+
+class JoinLines(Component):
+    r"""Makes bytes of messages: each on a line of its own, as `str()` gives it, in UTF-8.
+
+    Example:
+        >>> run(JoinLines(), ["one", 2])["outbox"]
+        [b'one\n2\n']
+
+    Boxes: "inbox" anything (one that ends with a line feed gets no other); "outbox" bytes, all lines
+    of a turn in one message; "control".
+
+    How it ends: when its inbox has, or when told on "control".
+    """
+
+    inboxes: ClassVar = {"inbox": "anything", "control": "told here to finish or to stop"}
+    outboxes: ClassVar = {"outbox": "bytes", "signal": "passes on what was told on control"}
+
+    def main(self) -> Generator[None, None, None]:
+        """Join what has arrived."""
+        while not self.stopping():
+            text = "".join(map(_line, self.inbox))
+            if text:
+                self.send(text.encode("utf-8", "backslashreplace"))
+            yield self.pause()
+
+
+def _line(message: object) -> str:
+    line = str(message)
+    return line if line.endswith("\n") else line + "\n"

@@ -1,0 +1,139 @@
+"""Netstrings: each frame as `length:bytes,` (D. J. Bernstein, 1997).
+
+Laws
+1. A length that is too large or no number is refused when it is read.
+2. What is kept is at most one unfinished frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from kamesh.components.framing.converting import Joining, Splitting
+from kamesh.components.framing.incremental import (
+    LONGEST,
+    BadFrame,
+    CutShort,
+    FrameTooLong,
+    Incremental,
+    checked_limit,
+)
+
+__all__ = ["JoinNetstrings", "NetstringJoiner", "NetstringSplitter", "SplitNetstrings"]
+
+
+class NetstringSplitter(Incremental[bytes, bytes]):
+    """Takes bytes, gives the netstrings in them.
+
+    Example: `NetstringSplitter().feed(b"3:one,3:t") == [b"one"]`.
+    """
+
+    def __init__(self, longest: int = LONGEST) -> None:
+        """Begin before the first frame, of at most `longest` bytes."""
+        self._longest = checked_limit(longest)
+        self._digits = len(str(longest))
+        self._kept = bytearray()
+        self._length: int | None = None  # of the frame that is coming
+        self._number = 0
+
+    def pieces(self, given: bytes) -> Iterator[bytes]:
+        """Take `given`; give the frames that are complete now."""
+        kept = self._kept
+        kept += given
+        while True:
+            if self._length is None:
+                self._length = self._take_length()
+            length = self._length
+            if length is None or len(kept) <= length:
+                return
+            if kept[length] != ord(","):
+                raise BadFrame(
+                    f"netstring {self._number + 1} does not end with a comma after the {length} "
+                    f"bytes it announces: this does not seem to be a stream of netstrings"
+                )
+            frame = bytes(memoryview(kept)[:length])
+            del kept[: length + 1]
+            self._length = None
+            self._number += 1
+            yield frame
+
+    def rest(self) -> Iterator[bytes]:
+        """Raise CutShort unless the stream ended between two frames."""
+        if self._kept or self._length is not None:
+            announced = "" if self._length is None else f" of the {self._length} it announces"
+            raise CutShort(
+                f"the stream ended in the middle of netstring {self._number + 1}: "
+                f"{len(self._kept)} bytes{announced} were left"
+            )
+        yield from ()
+
+    def _take_length(self) -> int | None:
+        kept = self._kept
+        head = bytes(kept[: self._digits + 1])
+        digits = head[: len(head) - len(head.lstrip(b"0123456789"))]
+        after = head[len(digits) : len(digits) + 1]
+        if digits and int(digits) > self._longest:
+            raise FrameTooLong(
+                f"netstring {self._number + 1} has a length of more than the {self._longest} bytes "
+                f"that are allowed: either it is no such stream, or raise `longest`"
+            )
+        if (after and after != b":") or head[:1] == b":" or (digits[:1] == b"0" != digits):
+            raise BadFrame(
+                f"netstring {self._number + 1} does not begin with a length and a colon: this does "
+                f"not seem to be a stream of netstrings"
+            )
+        if not after:
+            return None
+        del kept[: len(digits) + 1]
+        return int(digits)
+
+
+class NetstringJoiner(Incremental[bytes | bytearray, bytes]):
+    """Takes frames, gives netstrings: `NetstringJoiner().feed(b"one") == [b"3:one,"]`."""
+
+    def pieces(self, given: bytes | bytearray) -> Iterator[bytes]:
+        """Give the netstring."""
+        yield b"%d:%b," % (len(given), bytes(given))
+
+
+class SplitNetstrings(Splitting):
+    """Takes messages out of bytes in which each is a netstring, `length:bytes,`.
+
+    `longest` is how many bytes a message may have (default 1 MiB). `source` is what a mistake is
+    said of.
+
+    Example:
+        >>> run(SplitNetstrings(), [b"3:on", b"e,5:three,"])["outbox"]
+        [b'one', b'three']
+
+    Boxes: "inbox" bytes, cut anywhere; "outbox" the messages, as bytes; "control".
+
+    How it ends: with its inbox; told Shutdown, at once. It fails, with a sentence, for what is no
+    netstring or is too long, and where the stream ends in the middle of one.
+    """
+
+    def __init__(
+        self, longest: int = LONGEST, *, source: str = "", name: str | None = None
+    ) -> None:
+        """Begin before the first message."""
+        super().__init__(NetstringSplitter(longest), source=source, name=name)
+
+
+class JoinNetstrings(Joining):
+    """Makes a stream of bytes of messages, each a netstring: SplitNetstrings takes them out again.
+
+    Example:
+        >>> run(JoinNetstrings(), [b"one", b"three"])["outbox"]
+        [b'3:one,5:three,']
+
+    Boxes: "inbox" bytes; "outbox" bytes, several frames in a message where several wait; "control".
+
+    How it ends: with its inbox, or when told on "control".
+    """
+
+    outboxes: ClassVar = {**Joining.outboxes, "outbox": "netstrings, as bytes"}
+
+    def __init__(self, *, name: str | None = None) -> None:
+        """Begin."""
+        super().__init__(NetstringJoiner(), name=name)

@@ -1,0 +1,200 @@
+"""Length prefixes: each frame behind its length in bytes.
+
+Laws
+1. A length that is too large is refused when it is read, before anything is kept for it.
+2. What is kept is at most one unfinished frame and its length.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar, Literal
+
+from kamesh.components.framing.converting import Joining, Splitting
+from kamesh.components.framing.incremental import (
+    LONGEST,
+    BadFrame,
+    CutShort,
+    FrameTooLong,
+    Incremental,
+    checked_limit,
+)
+
+__all__ = ["JoinPrefixed", "PrefixJoiner", "PrefixSplitter", "SplitPrefixed"]
+
+Size = Literal[1, 2, 4, 8, "varint"]
+Order = Literal["big", "little"]
+SIZES = (1, 2, 4, 8, "varint")
+MOST_OF_A_VARINT = 10  # bytes: 64 bits, seven in each
+
+
+class PrefixSplitter(Incremental[bytes, bytes]):
+    r"""Takes bytes, gives the frames in them, each of which stands behind its length.
+
+    Example: `PrefixSplitter(2).feed(b"\0\3one\0\3t") == [b"one"]`. Arguments as SplitPrefixed has
+    them.
+    """
+
+    def __init__(self, size: Size = 4, order: Order = "big", longest: int = LONGEST) -> None:
+        """Begin before the first frame; ValueError for a prefix there is not."""
+        _check(size, order)
+        self._size = size
+        self._order: Order = order
+        self._longest = checked_limit(longest)
+        self._kept = bytearray()
+        self._length: int | None = None  # of the frame that is coming
+        self._number = 0
+
+    def pieces(self, given: bytes) -> Iterator[bytes]:
+        """Take `given`; give the frames that are complete now."""
+        kept = self._kept
+        kept += given
+        while True:
+            if self._length is None:
+                self._length = self._take_length()
+            length = self._length
+            if length is None or len(kept) < length:
+                return
+            frame = bytes(memoryview(kept)[:length])
+            del kept[:length]
+            self._length = None
+            self._number += 1
+            yield frame
+
+    def rest(self) -> Iterator[bytes]:
+        """Raise CutShort unless the stream ended between two frames."""
+        if self._length is not None:
+            raise CutShort(
+                f"the stream ended in the middle of frame {self._number + 1}: it has "
+                f"{self._length} bytes, and {len(self._kept)} of them came"
+            )
+        if self._kept:
+            raise CutShort(
+                f"the stream ended in the middle of the length of frame {self._number + 1}: "
+                f"{len(self._kept)} bytes of it came"
+            )
+        yield from ()
+
+    def _take_length(self) -> int | None:
+        kept = self._kept
+        if self._size == "varint":
+            end = next((i for i, byte in enumerate(kept[:MOST_OF_A_VARINT]) if byte < 128), None)
+            if end is None:
+                if len(kept) >= MOST_OF_A_VARINT:
+                    raise BadFrame(
+                        f"frame {self._number + 1} has a length of more than 64 bits: this does not "
+                        f"seem to be a stream of varints and frames"
+                    )
+                return None
+            length = sum((byte & 127) << 7 * i for i, byte in enumerate(kept[: end + 1]))
+            used = end + 1
+        else:
+            used = self._size
+            if len(kept) < used:
+                return None
+            length = int.from_bytes(kept[:used], self._order)
+        if length > self._longest:
+            raise FrameTooLong(
+                f"frame {self._number + 1} has a length of {length} bytes, more than the "
+                f"{self._longest} that are allowed: either it is no such stream, or raise `longest`"
+            )
+        del kept[:used]
+        return length
+
+
+class PrefixJoiner(Incremental[bytes | bytearray, bytes]):
+    r"""Takes frames, gives each behind its length.
+
+    Example: `PrefixJoiner(2).feed(b"one") == [b"\0\3one"]`. Arguments as JoinPrefixed has them.
+    """
+
+    def __init__(self, size: Size = 4, order: Order = "big") -> None:
+        """ValueError for a prefix there is not."""
+        _check(size, order)
+        self._size = size
+        self._order: Order = order
+
+    def pieces(self, given: bytes | bytearray) -> Iterator[bytes]:
+        """Give the frame behind its length; FrameTooLong if the prefix cannot say it."""
+        yield self._prefix(len(given)) + given
+
+    def _prefix(self, length: int) -> bytes:
+        if self._size == "varint":
+            return _varint(length)
+        try:
+            return length.to_bytes(self._size, self._order)
+        except OverflowError:
+            raise FrameTooLong(
+                f"a message of {length} bytes does not go behind a length of {self._size} "
+                f"byte{'s' if self._size > 1 else ''}: take a larger `size`, or 'varint'"
+            ) from None
+
+
+class SplitPrefixed(Splitting):
+    r"""Takes messages out of bytes in which each stands behind its length.
+
+    `size` is the length's own size in bytes, 1, 2, 4 (the default) or 8, or "varint" (LEB128, as
+    Protocol Buffers has it); `order` is "big" (as networks have it, the default) or "little".
+    `longest` is how many bytes a message may have (default 1 MiB). `source` is what a mistake is
+    said of.
+
+    Example:
+        >>> run(SplitPrefixed(2), [b"\0\3on", b"e\0\5t", b"hree"])["outbox"]
+        [b'one', b'three']
+
+    Boxes: "inbox" bytes, cut anywhere; "outbox" the messages, as bytes; "control".
+
+    How it ends: with its inbox; told Shutdown, at once. It fails, with a sentence, for a message that
+    is too long, and where the stream ends in the middle of one, after those before it are sent.
+    """
+
+    def __init__(
+        self,
+        size: Size = 4,
+        order: Order = "big",
+        longest: int = LONGEST,
+        *,
+        source: str = "",
+        name: str | None = None,
+    ) -> None:
+        """Begin before the first message; ValueError for a prefix there is not."""
+        super().__init__(PrefixSplitter(size, order, longest), source=source, name=name)
+
+
+class JoinPrefixed(Joining):
+    r"""Makes a stream of bytes of messages, each behind its length: SplitPrefixed takes them out again.
+
+    `size` is the length's own size in bytes, 1, 2, 4 (the default) or 8, or "varint" (LEB128);
+    `order` is "big" (the default) or "little".
+
+    Example:
+        >>> run(JoinPrefixed(2), [b"one", b"three"])["outbox"]
+        [b'\x00\x03one\x00\x05three']
+
+    Boxes: "inbox" bytes; "outbox" bytes, several frames in a message where several wait; "control".
+
+    How it ends: with its inbox, or when told on "control". It fails, with a sentence, for a message
+    that is longer than the prefix can say.
+    """
+
+    outboxes: ClassVar = {**Joining.outboxes, "outbox": "lengths and messages, as bytes"}
+
+    def __init__(self, size: Size = 4, order: Order = "big", *, name: str | None = None) -> None:
+        """ValueError for a prefix there is not."""
+        super().__init__(PrefixJoiner(size, order), name=name)
+
+
+def _check(size: object, order: object) -> None:
+    if size not in SIZES:
+        raise ValueError(f"a length of size {size!r} there is not: it is 1, 2, 4, 8 or 'varint'")
+    if order not in ("big", "little"):
+        raise ValueError(f"the order of a length's bytes is 'big' or 'little', not {order!r}")
+
+
+def _varint(number: int) -> bytes:
+    made = bytearray()
+    while number > 127:
+        made.append(number & 127 | 128)
+        number >>= 7
+    made.append(number)
+    return bytes(made)
