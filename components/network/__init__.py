@@ -6,6 +6,7 @@ Laws: a component sees bytes at its boxes and nothing of the network; what goes 
 with the address in it.
 """
 
+from kamesh.components.network.clients import TCPClient, TLSClient, UnixClient
 from kamesh.components.network.messages import Connected, Disconnected, Peer, Refused
 from kamesh.components.network.servers import TCPServer, TLSServer, UnixServer
 from kamesh.components.network.tls import TLS
@@ -20,7 +21,10 @@ __all__ = [
     "NetworkError",
     "Peer",
     "Refused",
+    "TCPClient",
     "TCPServer",
+    "TLSClient",
     "TLSServer",
+    "UnixClient",
     "UnixServer",
 ]

@@ -1,0 +1,244 @@
+"""Calling: what all clients share, whatever they connect to.
+
+Laws
+1. An attempt has a deadline, attempts have a limit, and the waits between them grow (`backoff.py`).
+2. What is to be sent waits, within the bound of the inbox, while there is no connection.
+3. The end of what feeds the client ends its half of the connection; it goes on to receive until the
+   other end has said all. TLS has no halves: there it ends when nothing has come for FAREWELL seconds.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import re
+from typing import ClassVar
+
+from kamesh import Component, ProducerFinished, Shutdown
+from kamesh.components.network.backoff import Backoff
+from kamesh.components.network.dialled import Dialled
+from kamesh.components.network.messages import Connected, Disconnected, Peer, Refused
+from kamesh.components.network.patience import Limits, Verdict, Watch
+from kamesh.components.network.trouble import NetworkError, trouble
+from kamesh.errors import NotSuitable
+
+__all__ = ["Calling"]
+
+FAREWELL = 5.0  # seconds
+
+
+class Calling(Component):
+    """Connects, and connects again; see TCPClient.
+
+    Subclasses say how (`dial`) and with whom (`where`, `peer_of`).
+    """
+
+    inboxes: ClassVar = {"inbox": "bytes to send", "control": "told here to finish or to stop"}
+    outboxes: ClassVar = {
+        "outbox": "bytes received",
+        "status": "Connected, Disconnected and Refused, as it happens",
+        "signal": "passes on what was told on control",
+    }
+    where: str
+
+    def __init__(
+        self,
+        *,
+        retries: int | None = 10,
+        first_wait: float = 0.25,
+        longest_wait: float = 30.0,
+        timeout: float = 10.0,
+        idle: float | None = None,
+        stall: float | None = 30.0,
+        name: str | None = None,
+    ) -> None:
+        """Remember all of it, and look whether it will do; it connects when it starts."""
+        super().__init__(name=name)
+        if not timeout > 0:
+            raise NotSuitable(f"timeout={timeout!r}: seconds, more than 0")
+        self.retries = retries
+        self.timeout = timeout
+        self.limits = Limits(idle, stall)
+        self._backoff = Backoff(retries, first_wait, longest_wait)
+        self._stream: Dialled | None = None
+        self._told: Shutdown | ProducerFinished | None = None
+        self._unfit: NotSuitable | None = None
+        self._connections = self._received = self._sent = self._untold = 0
+
+    # what a subclass says
+
+    async def dial(self, stream: Dialled) -> None:
+        """Connect `stream`; what goes wrong is raised as asyncio raises it."""
+        raise NotImplementedError
+
+    def peer_of(self, transport: asyncio.Transport) -> Peer:
+        """Say who is at the other end."""
+        raise NotImplementedError
+
+    # its life
+
+    async def main(self) -> None:
+        """Connect, converse, and again, until there is nothing left to do."""
+        try:
+            while not self._is_told():
+                wait = await self._once()
+                if wait is None or not await self._wait_for(wait):
+                    break
+        finally:
+            if self._stream is not None and not self._stream.lost:
+                self._stream.transport.abort()
+        if self._unfit is not None:
+            raise self._unfit
+        if isinstance(self._told, Shutdown):
+            await self.send(self._told, "signal")
+        await asyncio.sleep(0)  # what was broken off is told to be over in the next round
+
+    async def _once(self) -> float | None:
+        """Connect once; give the seconds until the next attempt, None for no more."""
+        stream = Dialled(self.path, self)
+        try:
+            if not await self._connect(stream):
+                return None
+        except (OSError, UnicodeError) as error:
+            sentence = trouble(_first_of(error), self.where)
+            wait = self._backoff.failed(random.random())
+            self._tell(Refused(self.where, sentence, -1.0 if wait is None else wait))
+            if wait is None:
+                raise NetworkError(sentence) from error
+            return wait
+        return await self._converse(stream)
+
+    async def _connect(self, stream: Dialled) -> bool:
+        """Connect within the time-out; False if it is told to end meanwhile."""
+        task = asyncio.create_task(asyncio.wait_for(self.dial(stream), self.timeout))
+        task.add_done_callback(lambda _: self.stirred())
+        try:
+            while not task.done():
+                if self._is_told():
+                    return False
+                await self.wait()
+        finally:
+            if not task.done():
+                task.cancel()
+                await asyncio.wait([task])
+        task.result()
+        return True
+
+    async def _converse(self, stream: Dialled) -> float | None:
+        """Have the boxes linked until the connection is over; then say how to go on."""
+        self._stream = stream
+        self._connections += 1
+        began = self.now()
+        peer = self.peer_of(stream.transport)
+        self._tell(Connected(peer))
+        stream.join()
+        await self._see_through(stream, Watch(began))
+        self._received += stream.received
+        self._sent += stream.sent
+        self._tell(Disconnected(peer, stream.reason, stream.received, stream.sent))
+        if self._told is not None or self._unfit is not None:
+            return None
+        if stream.said or self.retries == 0:
+            if stream.reason:
+                raise NetworkError(stream.reason) from stream.error
+            return None
+        if self.inbox.ended:
+            return None
+        self._backoff.held(self.now() - began)
+        wait = self._backoff.failed(random.random())
+        if wait is None and stream.reason:
+            raise NetworkError(stream.reason) from stream.error
+        return wait
+
+    async def _see_through(self, stream: Dialled, watch: Watch) -> None:
+        """Wait until the connection is over, or end it when that is due."""
+        closing = False
+        while not stream.lost:
+            if self._is_told():
+                closing = True
+                if isinstance(self._told, Shutdown) or self._unfit is not None:
+                    stream.transport.abort()
+                elif not stream.inbox.queue:
+                    stream.transport.close()
+            limits = self.limits
+            farewell = stream.said and not stream.transport.can_write_eof()
+            if farewell or closing:
+                limits = Limits(FAREWELL, limits.stall)
+            await self._wait_until_due(limits.every)
+            if not stream.lost:
+                self._look(stream, watch, limits, farewell)
+
+    def _look(self, stream: Dialled, watch: Watch, limits: Limits, farewell: bool) -> None:
+        waiting = stream.transport.get_write_buffer_size()
+        taken = stream.sent - waiting
+        verdict = watch.look(self.now(), stream.received, taken, waiting > 0, limits)
+        if verdict is Verdict.IDLE:
+            if not farewell:
+                stream.reason = f"{self.where} was silent for {limits.idle:g} seconds"
+            stream.transport.close()
+        elif verdict is Verdict.STALLED:
+            stream.reason = f"{self.where} took nothing for {limits.stall:g} seconds"
+            stream.transport.abort()
+
+    # waiting
+
+    async def _wait_for(self, seconds: float) -> bool:
+        """Wait before the next attempt; False if there is no need for one any more."""
+        until = self.now() + seconds
+        while (left := until - self.now()) > 0:
+            await self._wait_until_due(left)
+            if self._is_told():
+                return False
+        return True
+
+    async def _wait_until_due(self, seconds: float | None) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self.wait()
+        except TimeoutError:
+            return
+
+    def _is_told(self) -> bool:
+        """Read what is told on control; that what feeds it has ended is no reason to end."""
+        while self.control.look():
+            message = self.control.recv()
+            if isinstance(message, Shutdown):
+                self._told = message
+            elif isinstance(message, ProducerFinished) and not message.at_end:
+                self._told = self._told or message
+        return self._told is not None or self._unfit is not None
+
+    def stirred(self) -> None:
+        """Look again."""
+        self._strand.wake()
+
+    def cannot_send(self, error: NotSuitable) -> None:
+        """Fail with it."""
+        self._unfit = error
+        self.stirred()
+
+    # telling
+
+    def _tell(self, what: object) -> None:
+        box = self._outbox("status")
+        if box.room() > 0:
+            box.put(what)
+        else:
+            self._untold += 1
+
+    def details(self) -> dict[str, int | str]:
+        """Give the figures that are its own."""
+        open_now = [s for s in (self._stream,) if s is not None and not s.lost]
+        return {
+            "connected": len(open_now),
+            "connections_ever": self._connections,
+            "bytes_in": self._received + sum(s.received for s in open_now),
+            "bytes_out": self._sent + sum(s.sent for s in open_now),
+            "untold": self._untold,
+        }
+
+
+def _first_of(error: OSError | UnicodeError) -> BaseException:
+    """Give the first of several errors that asyncio has made one of: of each address one."""
+    found = re.match(r"Multiple exceptions: \[Errno (\d+)\]", str(error))
+    return OSError(int(found[1]), "") if found else error

@@ -1,0 +1,132 @@
+"""TCPClient, TLSClient and UnixClient: connections as components, that come back when they break.
+
+Law: each says only what is connected to; what it does with the connection is `calling.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from kamesh.components.network.calling import Calling
+from kamesh.components.network.dialled import Dialled
+from kamesh.components.network.messages import Peer
+from kamesh.components.network.tls import TLS, subject_of
+from kamesh.components.network.trouble import checked_port, shown
+
+__all__ = ["TCPClient", "TLSClient", "UnixClient"]
+
+EYEBALLS = 0.25  # seconds after which the next address is tried as well (RFC 8305)
+
+
+class TCPClient(Calling):
+    """Connects to a TCP server: sends what it gets, gives what it receives.
+
+    A connection that cannot be had, or is over, is made anew: after `first_wait` seconds (0.25), then
+    twice that, and so on up to `longest_wait` (30), each a little less by chance; after `retries`
+    (10) failures in a row it gives up; None never does. `retries=0` is one conversation: whatever
+    ends it ends the client. `timeout` is how many seconds an attempt may take (10). A connection that
+    is silent for `idle` seconds (None: however long), or takes nothing for `stall` seconds (30),
+    counts as broken. Of the addresses that `host` stands for, the first that answers is used. `tls`
+    encrypts (see TLS).
+
+    What comes while there is no connection waits, as much as "inbox" holds, and is sent when there is
+    one again. Bytes that the system had taken when a connection broke may be lost.
+
+    Example:
+        >>> from kamesh.components.protocols import Echo
+        >>> with TCPServer(Echo, port=0).background() as server:
+        ...     port = server.get(timeout=5).port
+        ...     asked = Pipeline(DataSource([b"hello"]), TCPClient("127.0.0.1", port, retries=0))
+        ...     with asked.background() as client:
+        ...         client.get(timeout=5)
+        b'hello'
+
+    Boxes: "inbox" bytes to send; "outbox" bytes received, cut as they come; "status" `Connected`,
+    `Disconnected` and `Refused` as it happens; "control".
+
+    How it ends: when all that feeds it has ended and the other end has said all it had to, or it is
+    told on "control". It fails, with a sentence that names the address, when it gives up.
+    """
+
+    def __init__(self, host: str, port: int, *, tls: TLS | None = None, **options: Any) -> None:
+        """Remember where to connect; ValueError for what is not a port."""
+        super().__init__(**options)
+        self.host = host
+        self.port = checked_port(port)
+        self.where = shown(host, port)
+        self._ssl = tls.for_client() if tls is not None else None
+
+    async def dial(self, stream: Dialled) -> None:
+        """Connect to the first address that answers."""
+        await asyncio.get_running_loop().create_connection(
+            lambda: stream,
+            self.host,
+            self.port,
+            ssl=self._ssl,
+            ssl_handshake_timeout=self.timeout if self._ssl else None,
+            happy_eyeballs_delay=EYEBALLS,
+        )
+
+    def peer_of(self, transport: asyncio.Transport) -> Peer:
+        """Name both ends, and whom the certificate names."""
+        there = transport.get_extra_info("peername") or (self.host, self.port)
+        here = transport.get_extra_info("sockname") or ("", 0)
+        subject = subject_of(transport.get_extra_info("peercert")) if self._ssl else ""
+        return Peer(there[0], there[1], here[0], here[1], subject)
+
+
+class TLSClient(TCPClient):
+    """Connects to a TLS server: sends what it gets, gives what it receives.
+
+    As TCPClient in everything else. The server's certificate is checked, for `host`, against the
+    authorities of this machine or those that `tls` names.
+
+    Example:
+        >>> TLSClient("example.org", 443, tls=TLS(authorities="no.crt"))
+        Traceback (most recent call last):
+        ...
+        kamesh.components.network.trouble.NetworkError: no.crt cannot be read: No such file or directory
+
+    Boxes: "inbox" bytes to send; "outbox" bytes received, cut as they come; "status" `Connected`,
+    `Disconnected` and `Refused` as it happens; "control".
+
+    How it ends: as TCPClient; but TLS cannot say the end of one direction alone, so when all that
+    feeds it has ended, it closes after five seconds in which nothing has come.
+    """
+
+    def __init__(self, host: str, port: int, *, tls: TLS | None = None, **options: Any) -> None:
+        """Read what `tls` names; NetworkError if it will not do."""
+        super().__init__(host, port, tls=tls or TLS(), **options)
+
+
+class UnixClient(Calling):
+    """Connects to a Unix socket: sends what it gets, gives what it receives.
+
+    `path` is where the socket is; all else as for TCPClient.
+
+    Example:
+        >>> UnixClient("none.sock", retries=0).run()
+        Traceback (most recent call last):
+        ...
+        kamesh.errors.ComponentFailed: UnixClient failed: none.sock does not exist: no such socket
+
+    Boxes: "inbox" bytes to send; "outbox" bytes received, cut as they come; "status" `Connected`,
+    `Disconnected` and `Refused` as it happens; "control".
+
+    How it ends: as TCPClient.
+    """
+
+    def __init__(self, path: str, **options: Any) -> None:
+        """Remember where to connect."""
+        super().__init__(**options)
+        self.where = os.fspath(path)
+
+    async def dial(self, stream: Dialled) -> None:
+        """Connect to the socket."""
+        await asyncio.get_running_loop().create_unix_connection(lambda: stream, self.where)
+
+    def peer_of(self, transport: asyncio.Transport) -> Peer:
+        """Name the path."""
+        return Peer(self.where, 0)
