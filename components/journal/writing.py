@@ -52,9 +52,10 @@ class JournalWriter:
         """Make the file and write its head."""
         self.path = Path(path)
         self.messages = 0
+        self.ended: float | None = None  # seconds at which it was closed in order
         self._syncing = Syncing.of(sync)
         self._clock = clock
-        self._waiting: deque[tuple[list[Buffer], int]] = deque()  # pieces and bytes, by record
+        self._waiting: deque[tuple[list[Buffer], int, int]] = deque()  # pieces, bytes, messages
         self._gathered = 0
         self._file = _made(self.path, checked_mode(mode))
         self.bytes = 0  # of whole records in the file, and its head
@@ -86,18 +87,16 @@ class JournalWriter:
         """Take a record."""
         payload = record.payload
         head = record_head(record)
-        if len(payload) <= SMALL:
-            self._put([head + payload, *record.buffers])
-        else:
-            self._put([head, payload, *record.buffers])
-        if record.kind == Kind.MESSAGES:
-            self.messages += record.count
+        messages = record.count if record.kind == Kind.MESSAGES else 0
+        self.messages += messages
+        first = [head + payload] if len(payload) <= SMALL else [head, payload]
+        self._put([*first, *record.buffers], messages)
         if self._gathered >= TOGETHER:
             self.flush()
 
-    def _put(self, pieces: list[Buffer]) -> None:
+    def _put(self, pieces: list[Buffer], messages: int = 0) -> None:
         size = sum(map(len, pieces))
-        self._waiting.append((pieces, size))
+        self._waiting.append((pieces, size, messages))
         self._gathered += size
 
     def flush(self) -> None:
@@ -120,7 +119,7 @@ class JournalWriter:
     def _write_some(self) -> None:
         """Write some records wholly, or none of what could not be written wholly."""
         pieces: list[Buffer] = []
-        for record, _ in self._waiting:
+        for record, _, _ in self._waiting:
             if pieces and len(pieces) + len(record) > PIECES:
                 break
             pieces += record
@@ -132,7 +131,7 @@ class JournalWriter:
                 pieces = _after(pieces, took)
         finally:
             while self._waiting and self._waiting[0][1] <= done:
-                _, size = self._waiting.popleft()
+                _, size, _ = self._waiting.popleft()
                 done -= size
                 self.bytes += size
                 self._gathered -= size
@@ -171,11 +170,19 @@ class JournalWriter:
         try:
             if seconds is not None:
                 self.add(Record(_ns(seconds), Kind.END, 0, min(self.messages, 0xFFFFFFFF)))
+                self.ended = seconds
             self.flush()
             if self._syncing.every != float("inf"):
                 self.sync()
         finally:
             self._close()
+
+    def abandon(self) -> None:
+        """Close it as it stands; what could not be written is not in it."""
+        self.messages -= sum(count for _, _, count in self._waiting)
+        self._waiting.clear()
+        self._gathered = 0
+        self._close()
 
     def _close(self) -> None:
         if self._file >= 0:
@@ -191,7 +198,7 @@ class JournalWriter:
     ) -> None:
         """Close; after a failure to write, without trying once more."""
         if isinstance(error, FileError):
-            self._close()
+            self.abandon()
         else:
             self.close()
 

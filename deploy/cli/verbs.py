@@ -173,6 +173,60 @@ def _of_send(parser: ArgumentParser) -> None:
     _json(parser, "the message is a JSON value")
 
 
+def _number(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        raise ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 <= number < 1e9:
+        raise ArgumentTypeError(f"{text} is not from 0 to 1,000,000,000")
+    return number
+
+
+def _of_record(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "boxes", nargs="+", metavar="BOX", help="an outbox: NODE/COMPONENT.box or COMPONENT.box"
+    )
+    parser.add_argument("file", metavar="FILE", help="the journal to write")
+    parser.add_argument("--seconds", type=_seconds, help="end after so long")
+    parser.add_argument("-n", "--count", type=_whole(1), metavar="N", help="end after N messages")
+    parser.add_argument("--force", action="store_true", help="write over FILE if it exists")
+    parser.add_argument(
+        "--policy", choices=("drop_oldest", "drop_newest"), default="drop_oldest",
+        help="what is missed when the disk is too slow (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--sync", default="none", metavar="WHEN",
+        help='when it is brought to the disk itself: "none" leaves it to the system, "each" after '
+        "every write, or a number of seconds (default: %(default)s)",
+    )
+    _run(parser)
+    _json(parser, "print what was recorded as JSON")
+
+
+def _of_replay(parser: ArgumentParser) -> None:
+    parser.add_argument("file", metavar="FILE", help="a journal")
+    parser.add_argument(
+        "box", nargs="?", metavar="BOX", help="an inbox: NODE/COMPONENT.box or COMPONENT.box"
+    )
+    parser.add_argument("--info", action="store_true", help="say what is in FILE, and play nothing")
+    parser.add_argument(
+        "--speed", type=_number, default=1.0,
+        help="2 plays in half the time, 0 as fast as it is taken (default: %(default)g)",
+    )
+    parser.add_argument("--loop", action="store_true", help="begin anew at the end, until Ctrl-C")
+    parser.add_argument(
+        "--start", type=_number, default=0.0, metavar="SECONDS", help="play from there on"
+    )
+    parser.add_argument("--until", type=_number, metavar="SECONDS", help="play up to there")
+    parser.add_argument(
+        "--map", action="append", default=[], metavar="OLD=NEW",
+        help="play what was recorded from the box OLD into the inbox NEW; may be given several times",
+    )
+    _run(parser)
+    _json(parser)
+
+
 def _of_link(parser: ArgumentParser) -> None:
     parser.add_argument("source", metavar="FROM", help="an outbox: NODE/COMPONENT.box")
     parser.add_argument("sink", metavar="TO", help="an inbox: NODE/COMPONENT.box")
@@ -258,6 +312,17 @@ VERBS: Mapping[str, Verb] = {
     "send": Verb(
         "changing:send", "put a message into an inbox",
         ("send main/Upper.inbox hello", "send MIXER.gains '[1, 0.5]' --json"), _of_send,
+    ),
+    "record": Verb(
+        "recording:record", "record what outboxes send, with its timing",
+        ("record studio/CAMERA.outbox camera.kj", "record A.outbox B.outbox ab.kj --seconds 60"),
+        _of_record,
+    ),
+    "replay": Verb(
+        "replaying:replay", "play a recording into an inbox, with its timing",
+        ("replay camera.kj wall/SCREEN.inbox", "replay ab.kj --map A.outbox=C.inbox --speed 2",
+         "replay ab.kj --info"),
+        _of_replay,
     ),
     "link": Verb(
         "changing:link", "link an outbox to an inbox while all runs",

@@ -1,0 +1,253 @@
+"""`kamesh record`: what outboxes of a running mesh send, with its timing, in a journal.
+
+Laws
+1. Recording copies what is sent from now on and holds nobody up: what the recorder or its disk is too
+   slow for is dropped, counted, shown, and noted in the journal.
+2. However it ends (the streams, a time, a count, Ctrl-C, a full disk), the journal is whole up to there,
+   and a summary says what is in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from argparse import Namespace
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kamesh.codec import Unsendable, standin  # stand-ins are recorded as what they stand for
+from kamesh.components.files import FileError
+from kamesh.components.journal import Info, JournalWriter
+from kamesh.components.journal.writing import records_of
+from kamesh.deploy.cli.boxes import outbox_called
+from kamesh.deploy.cli.context import Context, Talker
+from kamesh.deploy.cli.progress import Progress, interrupted
+from kamesh.deploy.cli.spool import Spool
+from kamesh.deploy.exits import Exit
+from kamesh.deploy.launching.runs import find_run
+from kamesh.deploy.pictures.showing import count, duration, size
+from kamesh.errors import KameshError, NotSuitable
+from kamesh.nodes.reports import NodeReport
+
+__all__ = ["record"]
+
+EVERY = 1.0  # seconds between two looks at what the nodes had to drop
+TOGETHER = 256  # messages of one record
+assert standin
+
+
+@dataclass(slots=True)
+class _Watched:
+    """One box that is recorded: what has come of it, and what is missing."""
+
+    box: str
+    number: int
+    received: int = 0
+    missed: int = 0
+    waiting: list[object] = field(default_factory=list)
+    _base: tuple[int, int] | None = None  # sent to us, and sent in all, at the last look
+
+    def look(self, reports: Sequence[NodeReport]) -> int:
+        """Find out how many messages its node has dropped because we were slow; give how many more."""
+        node, _, rest = self.box.partition("/")
+        component, _, name = rest.rpartition(".")
+        me, before = f"observer-{os.getpid()}-", self.missed
+        for report in reports:
+            if report.name != node:
+                continue
+            sent = {c.name: dict(c.outboxes).get(name, 0) for c in report.components}
+            in_all = sent.get(component, 0)
+            ours = [x for x in report.linkages if x.source == self.box and x.sink.startswith(me)]
+            if ours:
+                self._base = ours[0].sent, in_all
+                self.missed = max(self.missed, ours[0].dropped)
+            elif self._base is not None:  # the stream has ended, and our linkage with it
+                expected = self._base[0] + in_all - self._base[1]
+                self.missed = max(self.missed, expected - self.received)
+        return self.missed - before
+
+
+class _Recording:
+    """One recording while it goes on."""
+
+    def __init__(self, options: Namespace, boxes: Sequence[str]) -> None:
+        """Make the journal."""
+        self.path = Path(options.file)
+        self.over = asyncio.Event()
+        self.error: KameshError | None = None
+        self.left: int | None = options.count
+        self.watched = [_Watched(box, number) for number, box in enumerate(boxes)]
+        self._loop = asyncio.get_running_loop()
+        mode = "replace" if options.force else "new"
+        self.journal = JournalWriter(
+            self.path, Info(time.time(), tuple(boxes)), mode=mode, sync=_sync(options.sync)
+        )
+        self.began = self._loop.time()
+        self.spool = Spool(self.journal, options.policy, self._failed)
+
+    def _failed(self) -> None:
+        self._loop.call_soon_threadsafe(self.over.set)
+
+    @property
+    def seconds(self) -> float:
+        """How long it has gone on."""
+        return self._loop.time() - self.began
+
+    @property
+    def messages(self) -> int:
+        """How many messages have come and been kept."""
+        return sum(each.received for each in self.watched) - sum(self.spool.dropped.values())
+
+    @property
+    def missed(self) -> int:
+        """How many messages have passed and are not recorded."""
+        return sum(each.missed for each in self.watched) + sum(self.spool.dropped.values())
+
+    async def tap(self, client: Talker, one: _Watched) -> None:
+        """Take what one box sends until its stream ends."""
+        try:
+            async for message in client.tap(one.box):
+                if self.left is not None:
+                    if self.left == 0:
+                        return
+                    self.left -= 1
+                if not one.waiting:
+                    self._loop.call_soon(self._gathered, one, self.seconds)
+                one.received += 1
+                one.waiting.append(message)
+                if len(one.waiting) >= TOGETHER:
+                    self._gathered(one, self.seconds)
+                if self.left == 0:
+                    self.over.set()
+                    return
+        except KameshError as error:
+            self.error = self.error or error
+        finally:
+            self._gathered(one, self.seconds)
+
+    def _gathered(self, one: _Watched, seconds: float) -> None:
+        """Hand over what has come together."""
+        messages, one.waiting = one.waiting, []
+        try:
+            for each in records_of(seconds, messages, one.number):
+                self.spool.put(each)
+        except (Unsendable, ValueError) as error:  # it has crossed a link, so it can: but for its size
+            self.error = self.error or NotSuitable(f"{one.box} cannot be recorded: {error}")
+            self.over.set()
+
+    async def look(self, client: Talker) -> None:
+        """Find out what was missed before it came here."""
+        try:
+            reports = await client.nodes()
+        except KameshError:
+            return  # the tap itself says so
+        for each in self.watched:
+            if more := each.look(reports):
+                self.spool.missed(each.number, more)
+
+    def shown(self) -> str:
+        """Say how it stands."""
+        seconds = max(self.seconds, 1e-9)
+        missed = f", {count(self.missed)} missed" if self.missed else ""
+        return (
+            f"{count(self.messages)} messages, {size(self.journal.size)}, "
+            f"{self.messages / seconds:,.1f}/s{missed}"
+        )
+
+
+async def record(options: Namespace, context: Context) -> int:
+    """Record what outboxes send until their streams end, or it is told to end."""
+    _check(options)
+    async with context.connect(find_run(options.run)) as client:
+        reports = await client.nodes()
+        boxes = list(dict.fromkeys(outbox_called(box, reports) for box in options.boxes))
+        recording = _Recording(options, boxes)
+        with interrupted(recording.over):
+            await _go_on(recording, client, options, context)
+    return _summary(recording, options, context)
+
+
+async def _go_on(
+    recording: _Recording, client: Talker, options: Namespace, context: Context
+) -> None:
+    """Record until it is over, and close the journal."""
+    taps = [asyncio.ensure_future(recording.tap(client, one)) for one in recording.watched]
+    over = asyncio.ensure_future(recording.over.wait())
+    all_ended = asyncio.ensure_future(asyncio.wait(taps))
+    progress: AbstractContextManager[Progress] = Progress(context.err)
+    seconds = 0.0
+    try:
+        with progress as shown:
+            while not (over.done() or all_ended.done()):
+                left = EVERY if options.seconds is None else options.seconds - recording.seconds
+                if left <= 0:
+                    break
+                await asyncio.wait(
+                    {over, all_ended}, timeout=min(EVERY, left),
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+                await recording.look(client)
+                shown.show(recording.shown())
+            seconds = recording.seconds
+    finally:
+        for task in (*taps, over, all_ended):
+            task.cancel()
+        await asyncio.gather(*taps, over, all_ended, return_exceptions=True)
+        try:
+            await asyncio.to_thread(recording.spool.close, seconds or recording.seconds)
+        except FileError as error:
+            recording.error = error
+
+
+def _summary(recording: _Recording, options: Namespace, context: Context) -> int:
+    """Say what is in the journal; give the exit code."""
+    seconds = recording.journal.ended or recording.seconds
+    messages = recording.journal.messages
+    passed = sum(each.received + each.missed for each in recording.watched)
+    missed = passed - messages
+    told = {
+        "file": str(recording.path),
+        "messages": messages,
+        "bytes": recording.journal.bytes,
+        "seconds": round(seconds, 6),
+        "missed": missed,
+        "boxes": {
+            each.box: each.received - recording.spool.dropped[each.number]
+            for each in recording.watched
+        },
+    }
+    if options.json:
+        context.say_json(told)
+    context.remark(
+        f"recorded {count(messages)} messages in {duration(seconds)} into {recording.path} "
+        f"({size(recording.journal.bytes)})"
+    )
+    if missed:
+        context.remark(
+            f"{count(missed)} messages were missed: this recorder or its disk was too slow "
+            f"for them ({options.policy}); the journal says where"
+        )
+    if recording.error is not None:
+        raise recording.error
+    return Exit.OK
+
+
+def _check(options: Namespace) -> None:
+    """Refuse what can be known to go wrong before anything is asked of the mesh."""
+    path = Path(options.file)
+    if path.exists() and not options.force:
+        raise NotSuitable(f"{path} exists already: give another name, or --force to write over it")
+    _sync(options.sync)
+
+
+def _sync(word: str) -> str | float:
+    """Read when to sync; NotSuitable for what is none."""
+    if word in ("none", "each"):
+        return word
+    with suppress(ValueError):
+        if 0 < (seconds := float(word)) < 1e9:
+            return seconds
+    raise NotSuitable(f'--sync {word}: it is "none", "each" or a number of seconds')
