@@ -10,9 +10,13 @@ never a film.
 """
 
 from kamesh.components.chunks import Chunk, Preamble
+from kamesh.components.media.converting import FrameRate, Resample, Scale
 from kamesh.components.media.decode import Decode
+from kamesh.components.media.demux import Demux, PacketSource
+from kamesh.components.media.devices import DeviceSource, device_kinds
 from kamesh.components.media.encode import Encode
 from kamesh.components.media.files import FileSource
+from kamesh.components.media.filters import AudioFilter, FilterCommand, FilterGraph, VideoFilter
 from kamesh.components.media.formats import (
     ByteStream,
     Packets,
@@ -23,27 +27,44 @@ from kamesh.components.media.formats import (
     agree,
 )
 from kamesh.components.media.http import HTTPStream
-from kamesh.components.media.messages import AudioInfo, MediaPacket, StreamHeader, VideoInfo
+from kamesh.components.media.messages import (
+    AudioInfo,
+    MediaPacket,
+    StreamHeader,
+    Subtitle,
+    VideoInfo,
+)
 from kamesh.components.media.mux import MuxMPEGTS
+from kamesh.components.media.network import NetworkSource
 from kamesh.components.media.probe import MediaReport, Probe, count_frames, probe
 from kamesh.components.media.record import Record, Recorded, RecordingError
 from kamesh.components.media.remux import RemuxMP4
 from kamesh.components.media.testcard import TestCard
+from kamesh.components.media.trouble import MediaError
 from kamesh.components.web.streams import ListenError, Listening
 
 __all__ = [
+    "AudioFilter",
     "AudioInfo",
     "ByteStream",
     "Chunk",
     "Decode",
+    "Demux",
+    "DeviceSource",
     "Encode",
     "FileSource",
+    "FilterCommand",
+    "FilterGraph",
+    "FrameRate",
     "HTTPStream",
     "ListenError",
     "Listening",
+    "MediaError",
     "MediaPacket",
     "MediaReport",
     "MuxMPEGTS",
+    "NetworkSource",
+    "PacketSource",
     "Packets",
     "Pictures",
     "Preamble",
@@ -52,13 +73,18 @@ __all__ = [
     "Recorded",
     "RecordingError",
     "RemuxMP4",
+    "Resample",
+    "Scale",
     "Sound",
     "StreamHeader",
+    "Subtitle",
     "TestCard",
     "Text",
     "TransportStream",
+    "VideoFilter",
     "VideoInfo",
     "agree",
     "count_frames",
+    "device_kinds",
     "probe",
 ]

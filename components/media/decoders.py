@@ -12,8 +12,13 @@ from typing import Any
 import av
 
 from kamesh.components.media.messages import MediaPacket, StreamHeader, StreamInfo, VideoInfo
+from kamesh.components.media.trouble import MediaError, because
 
 __all__ = ["ProgrammeDecoder", "padded_packet"]
+
+# the decoder of FFmpeg's own for AV1 works with certain graphics cards only
+DECODERS = {"av1": ("libdav1d", "libaom-av1", "libgav1", "av1")}
+LAYOUTS = {1: "mono", 2: "stereo", 4: "4.0", 6: "5.1", 8: "7.1"}
 
 
 class ProgrammeDecoder:
@@ -35,7 +40,7 @@ class ProgrammeDecoder:
         self.skipped = 0
 
     def begin(self, header: StreamHeader) -> None:
-        """Open a decoder for each stream; ValueError names a codec that this build lacks."""
+        """Open a decoder for each stream; MediaError names a codec that this build lacks."""
         self._infos = header.streams
         self._contexts = [_opened(info) for info in header.streams]
         self._started = [False] * len(header.streams)
@@ -87,14 +92,25 @@ def padded_packet(data: bytes) -> Any:
 
 
 def _opened(info: StreamInfo) -> Any:
-    try:
-        context: Any = av.CodecContext.create(info.codec, "r")
-    except ValueError:
-        raise ValueError(f"this build of FFmpeg has no decoder for {info.codec}") from None
-    if info.extradata:
-        context.extradata = info.extradata
-    if isinstance(info, VideoInfo):
-        context.thread_type = (
-            "SLICE"  # by frames would hold each picture back by the number of threads
-        )
-    return context
+    """Open the first decoder for a codec that this build has."""
+    for name in DECODERS.get(info.codec, (info.codec,)):
+        try:
+            context: Any = av.CodecContext.create(name, "r")
+        except ValueError:  # UnknownCodecError is one
+            continue
+        if info.extradata:
+            context.extradata = info.extradata
+        if isinstance(info, VideoInfo):
+            context.width, context.height = info.width, info.height
+            # by frames would hold each picture back by the number of threads
+            context.thread_type = "SLICE"
+        else:
+            context.sample_rate = info.sample_rate
+            if info.channels:
+                context.layout = LAYOUTS.get(info.channels, f"{info.channels}c")
+        try:
+            context.open(strict=False)
+        except (av.error.FFmpegError, OSError) as error:
+            raise MediaError(f"{info.codec} cannot be decoded: {because(error)}") from error
+        return context
+    raise MediaError(f"this build of FFmpeg has no decoder for {info.codec}")

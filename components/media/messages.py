@@ -21,6 +21,7 @@ __all__ = [
     "Preamble",
     "StreamHeader",
     "StreamInfo",
+    "Subtitle",
     "VideoInfo",
     "unexpected",
 ]
@@ -80,6 +81,19 @@ class MediaPacket:
     dts: int
     duration: int = 0
     keyframe: bool = False
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Subtitle:
+    r"""Words to be shown from `start` to `end`, in seconds on the stream's own clock.
+
+    The text is plain, its lines apart by "\n"; an empty one takes away what is shown.
+    """
+
+    text: str
+    start: float = 0.0
+    end: float = float("inf")
 
 
 def unexpected(who: str, wants: str, got: object) -> TypeError:

@@ -17,7 +17,7 @@ from typing import Any
 import av
 
 from kamesh.components.media.interleave import Interleaver
-from kamesh.errors import KameshError
+from kamesh.components.media.trouble import MediaError
 
 __all__ = ["MediaFile", "MediaFileError"]
 
@@ -26,7 +26,7 @@ SOUND_WAITS = Fraction(2)  # seconds that sound waits for a picture that does no
 MOST_DAMAGED = 100  # packets in a row that cannot be decoded before the file is given up
 
 
-class MediaFileError(KameshError, ValueError):
+class MediaFileError(MediaError):
     """A file that cannot be read as media."""
 
 
