@@ -117,8 +117,8 @@ class Acceptor:
                 connection.setblocking(False)
                 self._take(connection)
             else:
-                connection.close()
                 self.refused += 1
+                connection.close()
                 self._say("has as many connections as it may, and refuses more")
 
     def _run_out(self, error: OSError) -> None:

@@ -56,8 +56,9 @@ class Conversation(Stream):
         "_said",
         "_timer",
         "_watch",
+        "connected",
         "host",
-        "lost",
+        "number",
         "peer",
         "reason",
         "strand",
@@ -67,12 +68,13 @@ class Conversation(Stream):
     peer: Peer
     strand: Strand
 
-    def __init__(self, path: str, host: Host) -> None:
+    def __init__(self, path: str, number: int, host: Host) -> None:
         """Make one for a connection that is about to be."""
         super().__init__(path)
+        self.number = number
         self.host = host
         self.talks = False  # there is a protocol, and it has not ended
-        self.lost = False
+        self.connected = False
         self.reason = ""  # why it is over, if not simply at its end
         self._said = False  # all that the protocol had to say is written
         self._eof_sent = False
@@ -85,6 +87,7 @@ class Conversation(Stream):
         """Tell the host."""
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self.connected = True
         self.host.begin(self)
 
     def join(self, component: Component, runtime: Runtime) -> None:
@@ -107,21 +110,27 @@ class Conversation(Stream):
 
     def unfit(self, error: NotSuitable) -> None:
         """Let the protocol fail that sends what is not of bytes; it may be in its turn."""
-        self.host.loop.call_soon(self.strand.fail, error)
+        self.host.loop.call_soon(self._fail, error)
+
+    def _fail(self, error: NotSuitable) -> None:
+        if self.talks:
+            self.strand.fail(error)
+        else:  # it has ended meanwhile
+            self.host.protocol_over(self, error)
 
     def _protocol_over(self, strand: Strand, error: BaseException | None) -> None:
         self.talks = False
         if not self.inbox.live and not self.inbox.queue:
             self._said = True
         self.host.protocol_over(self, error)
-        if self.lost:
-            self._forget()
-        else:
+        if self.connected:
             self._part()
+        else:
+            self._forget()
 
     def _part(self) -> None:
         """Go as far towards the end as both sides have come."""
-        if not self._said or self.lost:
+        if not self._said or not self.connected:
             return
         if not self.transport.can_write_eof() or (self.peer_done and not self.talks):
             self.transport.close()  # TLS has a time-out of its own for its farewell
@@ -153,7 +162,7 @@ class Conversation(Stream):
 
     def connection_lost(self, error: Exception | None) -> None:
         """End the protocol's inbox, and take no more from it."""
-        self.lost = True
+        self.connected = False
         if self._timer is not None:
             self._timer.cancel()
         if error is not None and not self.reason:
@@ -180,7 +189,7 @@ class Conversation(Stream):
 
     def look(self, now: float, limits: Limits) -> Verdict:
         """Let it go if it has been idle or stalled for too long; say what was found."""
-        if self.lost:
+        if not self.connected:
             return Verdict.KEEP
         waiting = self.transport.get_write_buffer_size()
         verdict = self._watch.look(
@@ -204,5 +213,5 @@ class Conversation(Stream):
         """End the protocol and the connection at once."""
         if self.talks:
             self.strand.stop()
-        if not self.lost:
+        if self.connected:
             self.transport.abort()

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import socket
 import ssl
+from functools import partial
 from typing import Any, ClassVar
 
 from kamesh import Component, Shutdown
@@ -102,7 +103,15 @@ class Serving(Component):
         self._acceptor: Acceptor | None = None
         self._sweeping: asyncio.TimerHandle | None = None
         self._counts = dict.fromkeys(
-            ("connections_ever", "failed", "handshakes_failed", "idle_closed", "stalled", "broken"),
+            (
+                "connections_ever",
+                "refused",
+                "failed",
+                "handshakes_failed",
+                "idle_closed",
+                "stalled",
+                "broken",
+            ),
             0,
         )
         self._bytes_in = self._bytes_out = self._untold = 0
@@ -150,7 +159,7 @@ class Serving(Component):
                 await self.wait()
                 for _ in self.inbox:
                     pass
-            self._acceptor.close()
+            self._accept_no_more()
             if not self._strand.stopped:
                 await self._see_out()
         finally:
@@ -166,18 +175,23 @@ class Serving(Component):
             conversation.finish()
         try:
             async with asyncio.timeout(self.grace):
-                while (self._open or self._arriving) and not self._told_to_stop():
+                while self._open and not self._told_to_stop():
                     await self.wait()
         except TimeoutError:
             log.info("%s breaks off %d connections", self.path, len(self._open))
+
+    def _accept_no_more(self) -> None:
+        if self._acceptor is not None:
+            self._acceptor.close()
+            self._counts["refused"] = self._acceptor.refused
+            self._acceptor = None
 
     def _told_to_stop(self) -> bool:
         return any(isinstance(message, Shutdown) for message in tuple(self.control.queue))
 
     def _close(self) -> None:
         """End at once whatever is left."""
-        if self._acceptor is not None:
-            self._acceptor.close()
+        self._accept_no_more()
         self.unlisten()
         if self._sweeping is not None:
             self._sweeping.cancel()
@@ -190,41 +204,48 @@ class Serving(Component):
     # connections come
 
     def _has_room(self) -> bool:
-        return len(self._open) + len(self._arriving) < self.most
+        return len(self._open) < self.most
 
     def _take(self, connection: socket.socket) -> None:
         """Make of an accepted socket a conversation."""
         self._numbered += 1
-        path = f"{self.path}/connection-{self._numbered}"
+        conversation = Conversation(
+            f"{self.path}/connection-{self._numbered}", self._numbered, self
+        )
+        self._open[conversation] = None
         tls = {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": FAREWELL}
         task = self.loop.create_task(
             self.loop.connect_accepted_socket(
-                lambda: Conversation(path, self),
+                lambda: conversation,
                 connection,
                 ssl=self._ssl,
                 **(tls if self._ssl else {}),
             )
         )
         self._arriving.add(task)
-        task.add_done_callback(self._arrived)
+        task.add_done_callback(partial(self._arrived, connection, conversation))
 
-    def _arrived(self, task: asyncio.Task[Any]) -> None:
+    def _arrived(
+        self, connection: socket.socket, conversation: Conversation, task: asyncio.Task[Any]
+    ) -> None:
         self._arriving.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled():  # perhaps before anything knew that there is something to close
+            connection.close()
+            self._one_less(conversation)
+        elif (error := task.exception()) is not None:
             self._counts["handshakes_failed"] += 1
             self.last_failure = trouble(error, "a client")
             log.info("%s: %s", self.path, self.last_failure)
-        self._one_less()
+            self._one_less(conversation)
 
     def begin(self, conversation: Conversation) -> None:
         """Give a new connection its protocol."""
         conversation.peer = self.peer_of(conversation.transport)
-        self._open[conversation] = None
         self._counts["connections_ever"] += 1
         self._sweep_later()
         if self.events:
             self._tell(Connected(conversation.peer))
-        if self._acceptor is None or self._strand.told():  # it came in the very last moment
+        if self._acceptor is None:  # it came in the very last moment
             conversation.transport.close()
             return
         try:
@@ -234,7 +255,7 @@ class Serving(Component):
             conversation.transport.abort()
             return
         strand = component._strand
-        strand.name = f"{strand.name}-{self._numbered}"
+        strand.name = f"{strand.name}-{conversation.number}"
         strand.parent = self._strand
         strand.set_path(f"{self.path}/{strand.name}")
         conversation.path = strand.path
@@ -246,7 +267,7 @@ class Serving(Component):
     def protocol_over(self, conversation: Conversation, error: BaseException | None) -> None:
         """Log what a protocol has failed with."""
         if error is not None:
-            self._note_failure(conversation, str(conversation.strand.failure), error)
+            self._note_failure(conversation, str(conversation.strand.failure or error), error)
 
     def _note_failure(self, conversation: Conversation, what: str, error: BaseException) -> None:
         self._counts["failed"] += 1
@@ -255,8 +276,6 @@ class Serving(Component):
 
     def forget(self, conversation: Conversation) -> None:
         """Count a connection that is over, and accept one more."""
-        if self._open.pop(conversation, self) is self:
-            return
         self._bytes_in += conversation.received
         self._bytes_out += conversation.sent
         if conversation.reason:
@@ -264,12 +283,13 @@ class Serving(Component):
         if self.events:
             reason, received, sent = conversation.reason, conversation.received, conversation.sent
             self._tell(Disconnected(conversation.peer, reason, received, sent))
-        self._one_less()
+        self._one_less(conversation)
 
-    def _one_less(self) -> None:
-        if self._acceptor is not None and not self._strand.passed_on:
+    def _one_less(self, conversation: Conversation) -> None:
+        self._open.pop(conversation, None)
+        if self._acceptor is not None:
             self._acceptor.again()
-        elif not self._open and not self._arriving:
+        elif not self._open:
             self._strand.wake()
 
     # patience
@@ -299,12 +319,13 @@ class Serving(Component):
 
     def details(self) -> dict[str, int | str]:
         """Give the figures that are its own."""
+        now_open = tuple(self._open)  # at once: whoever asks may be another thread
         return {
-            "connections": len(self._open),
+            "connections": len(now_open),
             **self._counts,
-            "refused": self._acceptor.refused if self._acceptor else 0,
-            "bytes_in": self._bytes_in + sum(one.received for one in self._open),
-            "bytes_out": self._bytes_out + sum(one.sent for one in self._open),
+            "refused": self._acceptor.refused if self._acceptor else self._counts["refused"],
+            "bytes_in": self._bytes_in + sum(one.received for one in now_open),
+            "bytes_out": self._bytes_out + sum(one.sent for one in now_open),
             "untold": self._untold,
             "last_failure": self.last_failure,
         }
