@@ -39,18 +39,21 @@ class RemoveSink:
 class Splitter(Component):
     """Copies what comes to every receiver that is plugged in at the time.
 
-    Example:
-        splitter = Splitter()
-        chassis.add(screen)
-        splitter.add_sink(screen)           # from the event loop's own thread
-        ...
-        splitter.remove_sink(screen)
+    `sinks` are components whose "inbox" is plugged in to begin with. Others are by `add_sink` and
+    `remove_sink`, from the event loop's own thread, or by message: AddSink and RemoveSink on "control"
+    reach it even while a receiver that reads nothing makes it wait. Adding what is there already and
+    removing what is not changes nothing. A receiver that is slow makes the source wait, and so the
+    others: give it another `policy` ("drop_oldest", "drop_newest", "latest") where that must not be. A
+    receiver that is removed is not told of an end; it gets no more, that is all.
 
-    The same can be asked by message, with AddSink and RemoveSink on "control", which reaches it even
-    while a receiver that reads nothing makes it wait. Adding what is there already and removing what
-    is not changes nothing. A receiver that is slow makes the source wait, and so the others: give it
-    another `policy` ("drop_oldest", "drop_newest", "latest") where that must not be. A receiver that
-    is removed is not told of an end; it gets no more, that is all.
+    Example:
+        >>> left, right = DataSink(), DataSink()
+        >>> split = Splitter(left)
+        >>> split.add_sink(right)
+        >>> linkages = {("SOURCE", "outbox"): ("SPLIT", "inbox")}
+        >>> Graphline(linkages, SOURCE=DataSource("ab"), SPLIT=split, LEFT=left, RIGHT=right).run()
+        >>> left.messages, right.messages
+        (['a', 'b'], ['a', 'b'])
 
     Boxes: "inbox" what to copy; "outbox" the copies (it may be linked as any other too); "control"
     AddSink, RemoveSink, and what any component is told.

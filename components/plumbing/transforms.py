@@ -1,4 +1,4 @@
-"""Small parts for the middle of a pipeline: let some through, the first few, in groups, counted.
+"""Small parts for the middle of a pipeline: let some through, the first few, counted, copied aside.
 
 Laws: what goes through is the same object that came, in its order; a part that has seen enough ends,
 and with it, in a Pipeline, whatever fed it.
@@ -10,17 +10,23 @@ from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
 from kamesh import Component, Graphline, PureTransformer
-from kamesh.components.sending import sending
+from kamesh.components.plumbing.refusing import at_least
 
-__all__ = ["Batch", "Count", "Filter", "FirstOnly", "PassThrough", "PureTransformer", "Tee"]
+__all__ = ["Count", "Filter", "FirstOnly", "PassThrough", "PureTransformer", "Tee"]
 
 
 class PassThrough(Component):
     """Sends on what comes.
 
-    Example: `Graphline(IN=PassThrough(), ...)`, where one box is to feed several.
+    It is a joint for wiring: one place for several to send to, or to copy from.
 
-    Boxes: "inbox" anything; "outbox" the same; "control". How it ends: with its inbox, or when told.
+    Example:
+        >>> run(PassThrough(), ["one", None])["outbox"]
+        ['one', None]
+
+    Boxes: "inbox" anything; "outbox" the same; "control".
+
+    How it ends: with its inbox, or when told on "control".
     """
 
     inboxes: ClassVar = {"inbox": "anything", "control": "told here to finish or to stop"}
@@ -36,7 +42,12 @@ class PassThrough(Component):
 class Filter(Component):
     """Sends on the messages that a predicate is true of.
 
-    Example: `Pipeline(LineReader("log"), Filter(lambda line: "error" in line), ConsoleEchoer())`.
+    `predicate` is called with each message; what it gives counts as Python counts it, so that 0, ""
+    and None are false.
+
+    Example:
+        >>> run(Filter(lambda line: "error" in line), ["fine", "error 1"])["outbox"]
+        ['error 1']
 
     Boxes: "inbox" anything; "outbox" those let through; "control".
 
@@ -65,7 +76,15 @@ class Filter(Component):
 class FirstOnly(Component):
     """Sends on the first `count` messages, and ends.
 
-    Example: `Pipeline(DataSource(itertools.count()), FirstOnly(3), ConsoleEchoer()).run()`.
+    `count` is 1 unless given. In a Pipeline what feeds it is then told to stop, so that an endless
+    source ends.
+
+    Example:
+        >>> import itertools
+        >>> got = DataSink()
+        >>> Pipeline(DataSource(itertools.count()), FirstOnly(3), got).run()
+        >>> got.messages
+        [0, 1, 2]
 
     Boxes: "inbox" anything; "outbox" the first ones; "control".
 
@@ -79,10 +98,9 @@ class FirstOnly(Component):
     }
 
     def __init__(self, count: int = 1, *, name: str | None = None) -> None:
-        """Take how many; ValueError for fewer than 0."""
+        """Take how many; WrongFigure for fewer than 0."""
         super().__init__(name=name)
-        if count < 0:
-            raise ValueError(f"the first {count} of something cannot be taken")
+        at_least(0, count, "how many of the first messages are sent on")
         self.count = count
 
     def main(self) -> Generator[None, None, None]:
@@ -97,58 +115,16 @@ class FirstOnly(Component):
             yield self.pause()
 
 
-class Batch(Component):
-    """Puts messages together in lists of `size`.
-
-    Example: `Pipeline(source, Batch(100, seconds=1.0), store)`.
-
-    With `seconds`, a list that is not full is sent that long after its first message came.
-
-    Boxes: "inbox" anything; "outbox" lists, none empty; "control".
-
-    How it ends: with its inbox, or when told on "control", after what it has is sent.
-    """
-
-    inboxes: ClassVar = {"inbox": "anything", "control": "told here to finish or to stop"}
-    outboxes: ClassVar = {
-        "outbox": "lists of messages",
-        "signal": "passes on what was told on control",
-    }
-
-    def __init__(self, size: int, seconds: float | None = None, *, name: str | None = None) -> None:
-        """Take the size and the longest wait; ValueError for a size below 1 or a wait below 0."""
-        super().__init__(name=name)
-        if size < 1 or (seconds is not None and seconds < 0):
-            raise ValueError(f"a batch of {size} messages within {seconds} seconds cannot be made")
-        self.size = size
-        self.seconds = seconds
-
-    def main(self) -> Generator[None, None, None]:
-        """Collect, and send when it is time."""
-        batch: list[Any] = []
-        due = 0.0
-        while not self.stopping():
-            for message in self.inbox:
-                if not batch and self.seconds is not None:
-                    due = self.now() + self.seconds
-                batch.append(message)
-                if len(batch) == self.size:
-                    self.send(batch)
-                    batch = []
-            if batch and self.seconds is not None and self.now() >= due:
-                self.send(batch)
-                batch = []
-            self.pause(due - self.now() if batch and self.seconds is not None else None)
-            yield
-        yield from sending(self, [batch] if batch else [])
-
-
 class Count(Component):
     """Counts messages, and sends how many there were when the stream has ended.
 
-    Example: `Pipeline(LineReader("names.txt"), Count(), ConsoleEchoer()).run()`.
+    Example:
+        >>> run(Count(), "abc")["outbox"]
+        [3]
 
-    Boxes: "inbox" anything; "outbox" one int; "control". How it ends: with its inbox, or when told.
+    Boxes: "inbox" anything; "outbox" one int; "control".
+
+    How it ends: with its inbox, or when told on "control", after the count is sent.
     """
 
     inboxes: ClassVar = {"inbox": "anything", "control": "told here to finish or to stop"}
@@ -175,9 +151,18 @@ class Count(Component):
 
 
 class Tee(Graphline):
-    """Sends on what comes, and gives a copy of everything to a component at the side.
+    r"""Sends on what comes, and gives a copy of everything to a component at the side.
 
-    Example: `Pipeline(ConsoleReader(), Tee(LineWriter("log.txt")), ConsoleEchoer()).run()`.
+    `side` is any component that takes them at its "inbox": what writes a log, for one. A side that is
+    slow makes the source wait.
+
+    Example:
+        >>> from pathlib import Path
+        >>> from kamesh.components.files import LineWriter
+        >>> run(Tee(LineWriter("log.txt")), ["one", "two"])["outbox"]
+        ['one', 'two']
+        >>> Path("log.txt").read_text()
+        'one\ntwo\n'
 
     Boxes: "inbox" anything; "outbox" the same; "control".
 

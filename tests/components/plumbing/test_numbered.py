@@ -1,11 +1,12 @@
 """Annotator and RecoverOrder: what went in in order comes out in order."""
 
 import pytest
+from timed import timed
 
-from kamesh import Component, ComponentFailed, Pipeline
+from kamesh import ComponentFailed, Pipeline
 from kamesh.components.plumbing import Annotator, Gap, Numbered, RecoverOrder
 from kamesh.components.sources import DataSink, DataSource
-from kamesh.testing import keeps_promises, run, run_coroutine
+from kamesh.testing import keeps_promises, run
 
 
 def test_promises():
@@ -33,24 +34,10 @@ def test_what_is_missing_is_reported():
 
 def test_patience():
     """What is missing is waited for as long as that, and no longer."""
-    times = []
-
-    class Source(Component):
-        def main(self):
-            for number, wait in [(1, 0.5), (3, 0.6), (4, 0.3), (5, 0.1), (2, 4.0), (7, 5.0)]:
-                self.send(Numbered(number, number))
-                until = self.now() + wait
-                while self.now() < until:
-                    yield self.pause(until - self.now())
-
-    class Sink(Component):
-        def main(self):
-            while not self.stopping():
-                times.extend((round(self.now(), 6), message) for message in self.inbox)
-                yield self.pause()
-
-    run_coroutine(Pipeline(Source(), RecoverOrder(patience=1.0), Sink()).run_async())
-    assert times == [(0.0, 1), (1.5, 3), (1.5, 4), (1.5, 5), (6.5, 7)]
+    events = [(0.0, 1), (0.5, 3), (1.1, 4), (1.4, 5), (1.6, 2), (5.0, 7)]
+    numbered = [(when, Numbered(number, number)) for when, number in events]
+    came = timed(RecoverOrder(patience=1.0), *numbered, until=9.0)
+    assert came == [(0.0, 1), (1.5, 3), (1.5, 4), (1.5, 5), (6.0, 7)]
 
 
 def test_a_message_without_a_number():

@@ -4,11 +4,11 @@ import itertools
 
 import pytest
 
-from kamesh import Component, ComponentFailed, Pipeline
+from kamesh import ComponentFailed, Pipeline
 from kamesh.components.files import FileWriter, LineWriter
-from kamesh.components.plumbing import Batch, Count, Filter, FirstOnly, PassThrough, Tee
+from kamesh.components.plumbing import Count, Filter, FirstOnly, PassThrough, Tee
 from kamesh.components.sources import DataSink, DataSource
-from kamesh.testing import run, run_coroutine
+from kamesh.testing import keeps_promises, run
 
 
 def test_pass_through():
@@ -48,48 +48,31 @@ def test_first_only_ends_what_feeds_it():
     assert got == [0, 1, 2]
 
 
-def test_batch_by_size():
-    """Full lists, and what is left at the end; no empty one."""
-    assert run(Batch(2), range(5))["outbox"] == [[0, 1], [2, 3], [4]]
-    assert run(Batch(2), range(4))["outbox"] == [[0, 1], [2, 3]]
-    assert run(Batch(2), [])["outbox"] == []
-
-
-def test_batch_by_time():
-    """A list that is not full goes `seconds` after its first message, and never earlier."""
-
-    class Source(Component):
-        def main(self):
-            for message, wait in [("a", 0.4), ("b", 0.4), ("c", 0.4), ("d", 3.0), ("e", 0.0)]:
-                self.send(message)
-                until = self.now() + wait
-                while self.now() < until:
-                    yield self.pause(until - self.now())
-
-    times = []
-
-    class Sink(Component):
-        def main(self):
-            while not self.stopping():
-                for message in self.inbox:
-                    times.append((message, round(self.now(), 6)))
-                yield self.pause()
-
-    run_coroutine(Pipeline(Source(), Batch(100, 1.0), Sink()).run_async())
-    assert times == [(["a", "b", "c"], 1.0), (["d"], 2.2), (["e"], 4.2)]
-
-
 def test_count():
     """One number, at the end."""
     assert run(Count(), "abc")["outbox"] == [3]
     assert run(Count(), [])["outbox"] == [0]
 
 
-@pytest.mark.parametrize("make", [lambda: FirstOnly(-1), lambda: Batch(0), lambda: Batch(1, -1.0)])
-def test_figures_that_make_no_sense(make):
-    """They are refused when the component is made."""
-    with pytest.raises(ValueError, match="cannot be"):
-        make()
+def test_a_figure_that_makes_no_sense():
+    """It is refused when the component is made."""
+    with pytest.raises(ValueError, match="cannot be -1: it is 0 or more"):
+        FirstOnly(-1)
+
+
+@pytest.mark.parametrize(
+    ("make", "sent"),
+    [
+        (PassThrough, [1, 2, 3]),
+        (lambda: Filter(bool), [1, 2, 3]),
+        (lambda: FirstOnly(2), [1, 2]),
+        (Count, [3]),
+        (lambda: Tee(DataSink()), [1, 2, 3]),
+    ],
+)
+def test_promises(make, sent):
+    """They end with the stream and when told, and a reader that does not read holds them back."""
+    assert keeps_promises(make, [1, 2, 3]) == sent
 
 
 def test_tee(tmp_path):

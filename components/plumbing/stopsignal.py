@@ -1,0 +1,138 @@
+"""StopOnSignal: a stream that ends, in good order, when the process is asked to stop.
+
+Laws
+1. At the first signal the stream ends here: what has come is passed on, what is behind it finishes what
+   it has, what is before it is told to stop. At a second one, nothing more is passed on.
+2. Several of them in one process all hear; each signal's handler is put back when the last of them
+   has ended, so that another signal then does what it did before.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Generator
+from types import FrameType
+from typing import Any, ClassVar
+
+from kamesh import Component, ProducerFinished, Shutdown
+from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.sending import sending
+from kamesh.errors import NotSuitable
+
+__all__ = ["StopOnSignal"]
+
+Hearer = Callable[[signal.Signals], None]
+
+_hearers: dict[signal.Signals, list[Hearer]] = {}  # who hears each signal that is heard
+_before: dict[signal.Signals, Any] = {}  # the handler that each had before
+
+
+def _hear(which: signal.Signals, hearer: Hearer) -> None:
+    if which not in _hearers:
+        _before[which] = signal.signal(which, _heard)
+        _hearers[which] = []
+    _hearers[which].append(hearer)
+
+
+def _hear_no_more(which: signal.Signals, hearer: Hearer) -> None:
+    if hearer not in _hearers.get(which, ()):
+        return
+    _hearers[which].remove(hearer)
+    if not _hearers[which]:
+        del _hearers[which]
+        before = _before.pop(which)
+        if signal.getsignal(which) is _heard:  # else somebody has taken it over meanwhile
+            signal.signal(which, signal.SIG_DFL if before is None else before)
+
+
+def _heard(number: int, _frame: FrameType | None) -> None:
+    which = signal.Signals(number)
+    for hearer in list(_hearers.get(which, ())):
+        hearer(which)
+
+
+class StopOnSignal(Component):
+    """Passes a stream on until the process gets a signal, and then ends it in good order.
+
+    `signals` are those it heeds (default: SIGINT, which is Ctrl-C, and SIGTERM). In a Pipeline, put it
+    after the source: at the signal the source is told to stop, and all that comes after finishes what
+    it has, so that files are whole and the last figures are written. `tell` is what it then sends on
+    "signal": ProducerFinished() unless given; with Shutdown() nothing that waits is passed on, and what
+    comes after stops at once. In a Graphline, link its "signal" to the "control" of whatever is to
+    stop. A second signal while it still passes on what waits ends it at once.
+
+    Signals reach a program in its main thread alone, so it runs where `run()` is called there, and
+    not in a `background()` or under another thread's event loop.
+
+    Example:
+        >>> import itertools, signal
+        >>> def pretend_ctrl_c(number):
+        ...     if number == 5000:
+        ...         signal.raise_signal(signal.SIGINT)
+        ...     return number
+        >>> kept = DataSink()
+        >>> Pipeline(DataSource(itertools.count()), pretend_ctrl_c, StopOnSignal(), kept).run()
+        >>> len(kept.messages) >= 5000
+        True
+
+    Boxes: "inbox" anything; "outbox" the same; "signal" at the signal, what `tell` says; "control".
+
+    How it ends: at the signal; with its inbox; or when told on "control".
+    """
+
+    inboxes: ClassVar = {"inbox": "anything", "control": "told here to finish or to stop"}
+    outboxes: ClassVar = {
+        "outbox": "the same, until the signal",
+        "signal": "at the signal, or passing on what was told on control",
+    }
+
+    def __init__(
+        self,
+        *signals: signal.Signals,
+        tell: ProducerFinished | Shutdown | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Take the signals; WrongFigure for one that cannot be heard, such as SIGKILL."""
+        super().__init__(name=name)
+        self.signals = signals or (signal.SIGINT, signal.SIGTERM)
+        for which in self.signals:
+            if which not in signal.valid_signals():
+                raise WrongFigure(f"this system has no signal {which!r}")
+            if which in (signal.SIGKILL, signal.SIGSTOP):
+                raise WrongFigure(f"{which.name} stops a program without asking; nothing hears it")
+        self.tell = tell
+        self.heard: list[signal.Signals] = []
+
+    def main(self) -> Generator[None, None, None]:
+        """Pass on what has arrived until it hears something."""
+        if threading.current_thread() is not threading.main_thread():
+            raise NotSuitable(
+                f"{self.path} would hear no signal: they come to the program's main thread, and this "
+                f"is another; run() it there"
+            )
+        runtime = self._strand.runtime
+        assert runtime is not None
+
+        def hear(which: signal.Signals) -> None:
+            self.heard.append(which)
+            runtime.loop.call_soon_threadsafe(self._strand.wake)
+
+        for which in self.signals:
+            _hear(which, hear)
+        try:
+            while not self.heard and not self.stopping():
+                self.send_all(self.inbox)
+                yield self.pause()
+            if self.heard:
+                yield from self._end()
+        finally:
+            for which in self.signals:
+                _hear_no_more(which, hear)
+
+    def _end(self) -> Generator[None, None, None]:
+        tell = self.tell or ProducerFinished(self.path)
+        if isinstance(tell, ProducerFinished):
+            waiting = [self.recv() for _ in range(len(self.inbox))]
+            yield from sending(self, (one for one in waiting if len(self.heard) == 1))
+        self.send(tell, "signal")
