@@ -9,13 +9,24 @@ fed by hand: see Incremental.
 Law: what comes out is the same however the bytes were cut on their way.
 """
 
+from kamesh.components.framing.base64s import (
+    Base64Decoder,
+    Base64Encoder,
+    DecodeBase64,
+    EncodeBase64,
+)
 from kamesh.components.framing.chunker import Chunker, DataChunker, DataDeChunker, DeChunker
+from kamesh.components.framing.ciphering import Decryptor, Encryptor, WrongKey
+from kamesh.components.framing.compressing import Compressor, Decompressor
+from kamesh.components.framing.compression import Compress, Decompress
 from kamesh.components.framing.delimiters import (
     DelimiterJoiner,
     DelimiterSplitter,
     JoinDelimited,
     SplitDelimited,
 )
+from kamesh.components.framing.digests import Digest, Digester
+from kamesh.components.framing.encryption import Decrypt, Encrypt
 from kamesh.components.framing.incremental import (
     BadFrame,
     CutShort,
@@ -67,14 +78,28 @@ from kamesh.components.framing.records import (
 
 __all__ = [
     "BadFrame",
+    "Base64Decoder",
+    "Base64Encoder",
     "BytesToMessages",
     "Chunker",
+    "Compress",
+    "Compressor",
     "CutShort",
     "DataChunker",
     "DataDeChunker",
     "DeChunker",
+    "DecodeBase64",
+    "Decompress",
+    "Decompressor",
+    "Decrypt",
+    "Decryptor",
     "DelimiterJoiner",
     "DelimiterSplitter",
+    "Digest",
+    "Digester",
+    "EncodeBase64",
+    "Encrypt",
+    "Encryptor",
     "FrameTooLong",
     "FramingError",
     "Incremental",
@@ -110,5 +135,6 @@ __all__ = [
     "SplitNetstrings",
     "SplitPrefixed",
     "SplitRecords",
+    "WrongKey",
     "frame_messages",
 ]

@@ -31,7 +31,7 @@ ESCAPED = re.compile(rb"%([0-9A-F]{2})?")
 IN_ESCAPES = b"%0123456789ABCDEF"
 
 
-class Chunker(Incremental[bytes | bytearray, bytes]):
+class Chunker(Incremental[bytes, bytes]):
     """Takes chunks, gives each behind a marker.
 
     Example: `Chunker(b"<>").feed(b"1 < 2") == [b"<>1 %3C 2"]`.
@@ -43,7 +43,7 @@ class Chunker(Incremental[bytes | bytearray, bytes]):
         first = marker[:1]
         self._special = re.compile(b"[%" + re.escape(first) + b"]")
 
-    def pieces(self, given: bytes | bytearray) -> Iterator[bytes]:
+    def pieces(self, given: bytes) -> Iterator[bytes]:
         """Give the marker and the chunk."""
         yield self._marker + self._special.sub(_escape, given)
 
@@ -176,7 +176,7 @@ class DataDeChunker(Splitting):
         """Send the chunks that are complete, and those that are asked for."""
         while not self.stopping():
             if self.data_ready():
-                data = bytes(as_bytes(self.recv(), self.path))
+                data = as_bytes(self.recv(), self.path)
                 yield from self._sending(self._core.pieces(data))
             elif self.data_ready("flush"):
                 self.recv("flush")

@@ -45,7 +45,7 @@ class Splitting(Component):
         while not self.stopping():
             if self.data_ready():
                 data = as_bytes(self.recv(), self.path)
-                yield from self._sending(self._core.pieces(bytes(data)))
+                yield from self._sending(self._core.pieces(data))
             else:
                 yield self.pause()
         if not shut_down(self):
@@ -116,7 +116,7 @@ class ThreadedConverting(ThreadedComponent):
         """Convert message after message."""
         try:
             for message in self.inbox:
-                data = bytes(as_bytes(message, self.path))
+                data = as_bytes(message, self.path)
                 self.bytes_in += len(data)
                 self._send_on(self._core.pieces(data))
             if not shut_down(self):

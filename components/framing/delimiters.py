@@ -93,7 +93,7 @@ class DelimiterSplitter(Incremental[bytes, bytes]):
             )
 
 
-class DelimiterJoiner(Incremental[bytes | bytearray, bytes]):
+class DelimiterJoiner(Incremental[bytes, bytes]):
     r"""Takes frames, gives each with a delimiter behind it.
 
     Example: `DelimiterJoiner(b"\0").feed(b"one") == [b"one\0"]`.
@@ -105,9 +105,9 @@ class DelimiterJoiner(Incremental[bytes | bytearray, bytes]):
             raise ValueError("a delimiter has at least one byte")
         self._delimiter = delimiter
 
-    def pieces(self, given: bytes | bytearray) -> Iterator[bytes]:
+    def pieces(self, given: bytes) -> Iterator[bytes]:
         """Give the frame and the delimiter; BadFrame if the frame would end sooner."""
-        framed = bytes(given) + self._delimiter
+        framed = given + self._delimiter
         if framed.find(self._delimiter) != len(given):
             raise BadFrame(
                 f"a message of {len(given)} bytes has the delimiter {self._delimiter!r} in it, and "

@@ -96,11 +96,9 @@ class Incremental(Generic[Given, Made]):
             raise self._mistake
 
 
-def as_bytes(message: object, who: str) -> bytes | bytearray:
-    """Give `message` if it is bytes, bytearray or memoryview; NotBytes in the name of `who`."""
-    if isinstance(message, bytes | bytearray):
-        return message
-    if isinstance(message, memoryview):
+def as_bytes(message: object, who: str) -> bytes:
+    """Give the bytes of bytes, bytearray or memoryview; NotBytes in the name of `who` otherwise."""
+    if isinstance(message, bytes | bytearray | memoryview):
         return bytes(message)
     way_out = "; str.encode makes bytes of it" if isinstance(message, str) else ""
     kind = type(message).__name__

@@ -89,12 +89,12 @@ class NetstringSplitter(Incremental[bytes, bytes]):
         return int(digits)
 
 
-class NetstringJoiner(Incremental[bytes | bytearray, bytes]):
+class NetstringJoiner(Incremental[bytes, bytes]):
     """Takes frames, gives netstrings: `NetstringJoiner().feed(b"one") == [b"3:one,"]`."""
 
-    def pieces(self, given: bytes | bytearray) -> Iterator[bytes]:
+    def pieces(self, given: bytes) -> Iterator[bytes]:
         """Give the netstring."""
-        yield b"%d:%b," % (len(given), bytes(given))
+        yield b"%d:%b," % (len(given), given)
 
 
 class SplitNetstrings(Splitting):

@@ -102,7 +102,7 @@ class PrefixSplitter(Incremental[bytes, bytes]):
         return length
 
 
-class PrefixJoiner(Incremental[bytes | bytearray, bytes]):
+class PrefixJoiner(Incremental[bytes, bytes]):
     r"""Takes frames, gives each behind its length.
 
     Example: `PrefixJoiner(2).feed(b"one") == [b"\0\3one"]`. Arguments as JoinPrefixed has them.
@@ -114,7 +114,7 @@ class PrefixJoiner(Incremental[bytes | bytearray, bytes]):
         self._size = size
         self._order: Order = order
 
-    def pieces(self, given: bytes | bytearray) -> Iterator[bytes]:
+    def pieces(self, given: bytes) -> Iterator[bytes]:
         """Give the frame behind its length; FrameTooLong if the prefix cannot say it."""
         yield self._prefix(len(given)) + given
 

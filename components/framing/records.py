@@ -68,7 +68,7 @@ class RecordSplitter(Rechunker):
         yield from ()
 
 
-class RecordJoiner(Incremental[bytes | bytearray, bytes]):
+class RecordJoiner(Incremental[bytes, bytes]):
     """Takes records, gives them filled up to `size` bytes.
 
     Example: `RecordJoiner(4, fill=b" ").feed(b"abc") == [b"abc "]`. Arguments as JoinRecords has them.
@@ -81,13 +81,13 @@ class RecordJoiner(Incremental[bytes | bytearray, bytes]):
         if fill is not None and len(fill) != 1:
             raise ValueError(f"records are filled up with one byte, and not with {fill!r}")
 
-    def pieces(self, given: bytes | bytearray) -> Iterator[bytes]:
+    def pieces(self, given: bytes) -> Iterator[bytes]:
         """Give the record; BadFrame if it has not the right size."""
         if self._fill is not None:
             given = given.ljust(self._size, self._fill)
         if len(given) != self._size:
             raise BadFrame(f"a record of {len(given)} bytes came, and they have {self._size} here")
-        yield bytes(given)
+        yield given
 
 
 class SplitRecords(Splitting):

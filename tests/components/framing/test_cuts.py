@@ -33,12 +33,12 @@ PLAIN = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63)
-    | st.floats(allow_nan=False)
+    | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
-JSON = st.lists(PLAIN.filter(lambda value: value not in (float("inf"), -float("inf"))), max_size=5)
+JSON = st.lists(PLAIN, max_size=5)
 PAIRS = {
     "prefixes of 1": (lambda: PrefixJoiner(1), lambda: PrefixSplitter(1, longest=19), SOME),
     "prefixes of 2": (
@@ -145,7 +145,7 @@ def test_a_cut_stream_is_said_or_seen(kind, data):
     frames = [b"".join(join.feed(message)) for message in data.draw(messages.filter(len))]
     stream = b"".join(frames)
     end = data.draw(st.integers(0, len(stream)))
-    made, mistake, text = outcome(splitter(), [stream[:end]])
+    _, mistake, text = outcome(splitter(), [stream[:end]])
     boundaries = {0}
     for frame in frames:
         boundaries.add(max(boundaries) + len(frame))
