@@ -24,7 +24,7 @@ __all__ = ["METHODS", "Compressor", "Decompressor", "Method"]
 
 Method = Literal["gzip", "zlib", "bz2", "xz", "zstd"]
 PIECE = 65536  # bytes a piece of what is decompressed has at most
-SLICE = 256  # bytes of zstd looked at in one go: four of them may stand for 128 KiB
+SLICE = 128  # bytes of zstd looked at in one go: four of them may stand for 128 KiB
 MEMORY = 128 << 20  # bytes that the state of a decompression may take: what every preset needs
 
 

@@ -26,6 +26,7 @@ from kamesh.components.framing.incremental import (
 __all__ = ["JoinMessagePack", "MessagePackJoiner", "MessagePackSplitter", "SplitMessagePack"]
 
 SLICE = 65536  # bytes looked at in one go
+ROOM = 4096  # bytes that are made room for at first: msgpack's own MiB is much for a thousand streams
 TIMESTAMPS_AS_DATETIMES = 3
 
 
@@ -40,7 +41,7 @@ class MessagePackSplitter(Incremental[bytes, Any]):
         """Begin before the first value, of at most `longest` bytes."""
         self._longest = checked_limit(longest, "value")
         self._any_key = any_key
-        self._skipper = msgpack.Unpacker(max_buffer_size=longest + 2 * SLICE)
+        self._skipper = msgpack.Unpacker(read_size=ROOM, max_buffer_size=longest + 2 * SLICE)
         self._kept = bytearray()
         self._begin = 0  # where the value that is coming begins, in bytes since the stream's begin
         self._number = 0
@@ -109,7 +110,7 @@ class MessagePackJoiner(Incremental[Any, bytes]):
 
     def __init__(self) -> None:
         """Begin."""
-        self._packer = msgpack.Packer(datetime=True)
+        self._packer = msgpack.Packer(datetime=True, buf_size=ROOM)
 
     def pieces(self, given: Any) -> Iterator[bytes]:
         """Give the value's bytes; BadFrame for what MessagePack has no form for."""
