@@ -9,6 +9,7 @@ and frozen, so that who answers a request may be another process; no client can 
 """
 
 from kamesh.components.network.trouble import ListenError, Listening
+from kamesh.components.web.client import HTTPClient, HTTPDownload
 from kamesh.components.web.conversing import WebSocket
 from kamesh.components.web.limits import Limits
 from kamesh.components.web.messages import Event, Failed, Request, Response
@@ -16,12 +17,15 @@ from kamesh.components.web.routing import BadRoute
 from kamesh.components.web.server import HTTPServer
 from kamesh.components.web.streams import Served, StreamServer
 from kamesh.components.web.targets import BOXES
+from kamesh.components.web.websockets import WebSocketClient, WebSocketServer
 
 __all__ = [
     "BOXES",
     "BadRoute",
     "Event",
     "Failed",
+    "HTTPClient",
+    "HTTPDownload",
     "HTTPServer",
     "Limits",
     "ListenError",
@@ -31,4 +35,6 @@ __all__ = [
     "Served",
     "StreamServer",
     "WebSocket",
+    "WebSocketClient",
+    "WebSocketServer",
 ]

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kamesh.components.web.exchange import Exchange
     from kamesh.components.web.server import HTTPServer
 
-__all__ = ["Handler", "WebSocket", "late", "spoken_for"]
+__all__ = ["Handler", "WebSocket", "first_of", "late", "spoken_for"]
 
 TEXT = {"content-type": "text/plain; charset=utf-8"}
 MISTAKE = "this server has made a mistake; its log says which\n"

@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 
-from aiohttp import WSMsgType, web
+from aiohttp import ClientWebSocketResponse, WSMsgType, web
 
 from kamesh.components.web.limits import Limits, TooLarge, TooSlow
 from kamesh.components.web.messages import Request, Response, header_lines, headers_of
@@ -157,7 +157,7 @@ class Socket:
         async for message in socket: await socket.send(message)
     """
 
-    def __init__(self, raw: web.WebSocketResponse, idle: float) -> None:
+    def __init__(self, raw: web.WebSocketResponse | ClientWebSocketResponse, idle: float) -> None:
         """Wrap what aiohttp has opened."""
         self._raw = raw
         self._idle = idle

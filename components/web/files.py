@@ -127,12 +127,18 @@ def share_of(size: int, modified_ns: int, headers: Mapping[str, str]) -> Share:
 
 async def _open(path: Path) -> IO[bytes]:
     """Open it in a thread; who is cancelled meanwhile leaves nothing open."""
+    opening: asyncio.Future[IO[bytes]]
     opening = asyncio.ensure_future(asyncio.to_thread(path.open, "rb", 0))
     try:
         return await asyncio.shield(opening)
     except asyncio.CancelledError:
-        opening.add_done_callback(lambda done: done.exception() or done.result().close())
+        opening.add_done_callback(_close)
         raise
+
+
+def _close(opening: asyncio.Future[IO[bytes]]) -> None:
+    if opening.exception() is None:
+        opening.result().close()
 
 
 def _same(headers: Mapping[str, str], etag: str, modified: int) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
+from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import (
     ListenError,
     Listening,
@@ -41,11 +42,13 @@ class WebServer(Component):
         "signal": "passes on what was told on control",
     }
 
+    scheme: ClassVar = "http"
+
     def __init__(
         self,
         port: int,
         host: str,
-        tls: ssl.SSLContext | None,
+        tls: TLS | ssl.SSLContext | None,
         limits: Limits,
         name: str | None,
     ) -> None:
@@ -65,14 +68,15 @@ class WebServer(Component):
         with needing(type(self).__name__):
             from kamesh.components.web.site import Site
 
-        site = self._site = Site(self.answer, self.limits, self.tls)
+        tls = self.tls.for_server() if isinstance(self.tls, TLS) else self.tls
+        site = self._site = Site(self.answer, self.limits, tls)
         try:
             self.port = await site.start(self.host, self.port)
         except OSError as error:
             where = shown(self.host, self.port)
             raise ListenError(trouble(error, where, listening=True)) from error
         try:
-            scheme = "https" if self.tls is not None else "http"
+            scheme = self.scheme + ("s" if self.tls is not None else "")
             self.url = f"{scheme}://{shown(self.host, self.port)}/"
             await self.send(Listening(self.url, self.host, self.port))
             await self.serve()

@@ -89,6 +89,8 @@ class Site:
         self._sweeper: asyncio.Task[None] | None = None
         self._busy: set[Any] = set()  # connections with a request under way
         self._since: dict[Any, float] = {}  # when the others were last at work
+        self._free = asyncio.Event()
+        self._closing = False
         self.requests = self.errors = self.refused = self.idled = 0
 
     async def start(self, host: str, port: int) -> int:
@@ -122,9 +124,18 @@ class Site:
         if self._sweeper is not None:
             self._sweeper.cancel()
             await asyncio.gather(self._sweeper, return_exceptions=True)
-        if self._web is not None:
-            self._web.pre_shutdown()
-            await self._web.shutdown(self._limits.grace)
+        self._closing = True
+        if self._web is None:
+            return
+        try:
+            async with asyncio.timeout(self._limits.grace):
+                while self._busy:
+                    self._free.clear()
+                    await self._free.wait()
+        except TimeoutError:
+            log.info("%d requests were broken off", len(self._busy))
+        self._web.pre_shutdown()
+        await self._web.shutdown(SWEEP)
 
     @property
     def connections(self) -> int:
@@ -157,16 +168,18 @@ class Site:
     async def _serve(self, raw: web.BaseRequest) -> web.StreamResponse:
         exchange = Exchange(raw, self._limits)
         self.requests += 1
-        if len(self._busy) >= self._limits.requests:
+        if self._closing or len(self._busy) >= self._limits.requests:
             self.refused += 1
             busy = f"this server is at work on {self._limits.requests} requests: come again"
-            await exchange.refuse(503, busy, {"retry-after": "1"})
+            said = "this server is ending" if self._closing else busy
+            await exchange.refuse(503, said, {"retry-after": "1"})
             return exchange.sent()
         self._busy.add(raw.protocol)
         try:
             await self._answer_one(exchange)
         finally:
             self._busy.discard(raw.protocol)
+            self._free.set()
             self._since[raw.protocol] = asyncio.get_running_loop().time()
         return exchange.sent()
 

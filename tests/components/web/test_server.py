@@ -457,17 +457,24 @@ def test_a_client_that_reads_slowly_slows_its_component_down():
 
 
 def test_it_ends_when_told_and_lets_requests_end():
-    """A request under way is answered; a component that would never end is ended."""
-    server = HTTPServer({"/slow": Length, "/boxes": BOXES}, limits={"grace": 1.0})
+    """A body under way is read to its end and answered; one that never ends is broken off."""
+    server = HTTPServer({"/shout": shout}, limits={"grace": 1.0})
     handle = server.background()
-    url = handle.get(timeout=5).url
-    where = urlsplit(url)
-    with socket.create_connection((where.hostname, where.port), 5) as under_way:
-        under_way.sendall(b"POST /slow HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n123")
-        until(lambda: server.details()["requests"] == 1)
-        handle.stop()
+    where = urlsplit(handle.get(timeout=5).url)
+    head = b"POST /shout HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
+    with (
+        socket.create_connection((where.hostname, where.port), 5) as under_way,
+        socket.create_connection((where.hostname, where.port), 5) as never,
+    ):
+        under_way.sendall(head)
+        never.sendall(head)
+        until(lambda: server.details()["requests"] == 2)
+        handle.finish()
+        until(lambda: server.ending)
+        under_way.sendall(b"cde")
+        assert under_way.recv(1000).endswith(b"ABCDE")
         assert handle.wait(10)
-        assert under_way.recv(1000)
+        assert read_all(never) == 0
     with socket.socket() as again:
         again.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         again.bind(("127.0.0.1", server.port))

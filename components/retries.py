@@ -1,0 +1,56 @@
+"""Retries: how long to wait before something is tried again, and when to leave off.
+
+Pure: chance and counts come in, seconds come out. The wait doubles with each try up to a longest one,
+and of each a random half is taken off, so that many who failed together do not come back together
+("Exponential Backoff and Jitter", Marc Brooker, 2015: the "equal jitter" of it).
+
+Law: the number of tries is limited; a success begins the count anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import random
+
+__all__ = ["Retries"]
+
+
+@dataclass(slots=True)
+class Retries:
+    """At most `tries` in a row, the first wait `first` seconds, none longer than `longest`.
+
+    Example:
+        retries = Retries(tries=3)
+        while (wait := retries.wait()) is not None: ...     # after a failure
+        retries.succeeded()
+    """
+
+    tries: int = 4
+    first: float = 0.5
+    longest: float = 30.0
+    failures: int = 0
+
+    def __post_init__(self) -> None:
+        """ValueError for fewer tries than 1 or for times that are none."""
+        if self.tries < 1 or not 0 < self.first <= self.longest:
+            raise ValueError(
+                f"{self.tries} tries, {self.first:g} to {self.longest:g} seconds apart: there is at "
+                f"least 1, and the first wait is more than 0 and no longer than the longest"
+            )
+
+    def wait(self, at_least: float = 0.0, chance: float | None = None) -> float | None:
+        """Give the seconds to wait after one more failure; None to leave off.
+
+        `at_least` is what the other side has asked for; more than `longest` is not granted. `chance`
+        is from 0 to 1; random unless given.
+        """
+        self.failures += 1
+        if self.failures >= self.tries:
+            return None
+        doubled = min(self.first * 2.0 ** min(self.failures - 1, 60), self.longest)
+        jittered = doubled * (0.5 + (random() if chance is None else chance) / 2)
+        return max(jittered, min(at_least, self.longest))
+
+    def succeeded(self) -> None:
+        """Begin the count anew."""
+        self.failures = 0

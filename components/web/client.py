@@ -1,0 +1,326 @@
+"""HTTPClient: addresses in, responses out, in their order; and HTTPDownload: one address as bytes.
+
+Laws
+1. Responses come in the order of the requests; at most `concurrency` of them are under way, and no more
+   is asked for while nobody takes what has come.
+2. What cannot be had is one Failed on "errors", with a sentence, and the rest goes on.
+3. Only what may be done twice is tried again, a limited number of times, with growing waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, ClassVar
+
+from kamesh import Component
+from kamesh.components.extras import needing
+from kamesh.components.network.tls import TLS
+from kamesh.components.network.trouble import NetworkError
+from kamesh.components.retries import Retries
+from kamesh.components.sending import shut_down
+from kamesh.components.web.asking import (
+    Asked,
+    Progress,
+    as_request,
+    may_repeat,
+    retry_after,
+    schemes,
+)
+from kamesh.components.web.messages import Failed, Request, Response
+from kamesh.outbox import Outbox
+
+if TYPE_CHECKING:
+    from kamesh.components.web.session import Reply, Session
+
+__all__ = ["HTTPClient", "HTTPDownload", "client_context"]
+
+LONGEST = 16 << 20
+
+
+def client_context(tls: TLS | ssl.SSLContext | None) -> ssl.SSLContext | None:
+    """Make of TLS settings what connects by them."""
+    return tls.for_client() if isinstance(tls, TLS) else tls
+
+
+class HTTPClient(Component):
+    """Asks for what it is sent the addresses of, and sends the responses, in order.
+
+    A message is an address ("http://...") or a Request; `headers` go with each. At most `concurrency`
+    (default 8) are under way at a time. `timeout` (30 s) is for connecting, and for each wait for
+    bytes. Up to `redirects` (10) are followed. What may be done twice (GET, HEAD, PUT, DELETE, OPTIONS)
+    is tried up to `tries` (3) times when there is no answer, or one that says to come again (429, 502,
+    503, 504). A body has at most `longest` bytes (16 MiB); with `stream=True` it has any size: the
+    Response comes with a body of None, then the body in pieces of bytes, then b"" (or, if it broke
+    off, a Failed, which "errors" gets as well). `tls` is a TLS or an `ssl.SSLContext`.
+
+    Any status is a Response, 404 and 500 too. Its `number` is that of the Request.
+
+    Example:
+        >>> with HTTPServer(lambda request: request.path).background() as server:
+        ...     url = server.get(timeout=5).url
+        ...     with HTTPClient().background() as client:
+        ...         for path in ("one", "two"):
+        ...             client.put(url + path)
+        ...         [client.get(timeout=5).text for _ in range(2)]
+        ['/one', '/two']
+
+    Boxes: "inbox" addresses and Requests; "outbox" Responses; "errors" a Failed for each that could not
+    be had; "control".
+
+    How it ends: when its inbox has ended and all is answered; told Shutdown, at once.
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "addresses and Requests",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "Responses, in order",
+        "errors": "a Failed for each that could not be had",
+        "signal": "passes on what was told on control",
+    }
+    bounds: ClassVar = {"inbox": 64}
+
+    errors: Outbox
+
+    def __init__(
+        self,
+        *,
+        concurrency: int = 8,
+        timeout: float = 30.0,
+        redirects: int = 10,
+        tries: int = 3,
+        longest: int = LONGEST,
+        stream: bool = False,
+        headers: Mapping[str, str] | None = None,
+        tls: TLS | ssl.SSLContext | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Remember how to ask; ValueError for limits that are none."""
+        super().__init__(name=name)
+        if concurrency < 1 or not timeout > 0 or redirects < 0 or longest < 0:
+            raise ValueError(
+                f"concurrency={concurrency}, timeout={timeout}, redirects={redirects}, longest={longest}: "
+                f"at least 1 request, more than 0 seconds, 0 redirects or more, 0 bytes or more"
+            )
+        Retries(tries)  # for its sentence
+        self.concurrency = concurrency
+        self.timeout = timeout
+        self.redirects = redirects
+        self.tries = tries
+        self.longest = longest
+        self.stream = stream
+        self.headers = dict(headers or {})
+        self.tls = tls
+        self.asked = self.failed = self.retried = 0
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def main(self) -> None:
+        """Ask and answer until the stream ends."""
+        # aiohttp takes 0.15 s to import: only the node that asks pays for it
+        with needing("HTTPClient"):
+            from kamesh.components.web.session import Session
+
+        session = Session(
+            connections=self.concurrency,
+            timeout=self.timeout,
+            redirects=self.redirects,
+            tls=client_context(self.tls),
+        )
+        last: asyncio.Task[None] | None = None
+        try:
+            async for message in self.inbox:
+                last = asyncio.create_task(self._one(session, message, last))
+                self._tasks.add(last)
+                last.add_done_callback(self._done)
+                while len(self._tasks) >= self.concurrency and not shut_down(self):
+                    await self.wait()
+            while self._tasks and not shut_down(self):
+                await self.wait()
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            await session.close()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._strand.wake()
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._strand.fail(error)
+
+    async def _one(
+        self, session: Session, message: object, before: asyncio.Task[None] | None
+    ) -> None:
+        """Ask for one thing, and hand it on when those before it are."""
+        self.asked += 1
+        request = message
+        try:
+            request = as_request(message)
+            await self._ask(session, request, before)
+        except (NetworkError, TypeError, ValueError) as error:
+            await _over(before)
+            self.failed += 1
+            failed = Failed(request, str(error))
+            await self.send(failed, "errors")
+            if isinstance(error, _BrokenOff):
+                await self.send(failed)
+
+    async def _ask(
+        self, session: Session, request: Request, before: asyncio.Task[None] | None
+    ) -> None:
+        retries = Retries(self.tries)
+        wait: float | None = 0.0
+        while wait is not None:
+            await asyncio.sleep(wait)
+            try:
+                async with session.ask(request, self.headers) as reply:
+                    wait = None
+                    if may_repeat(request, reply.status):
+                        wait = retries.wait(retry_after(reply.headers, time.time()))
+                    if wait is None:
+                        await self._hand_on(request, reply, before)
+            except _BrokenOff:
+                raise
+            except NetworkError:
+                wait = retries.wait() if may_repeat(request) else None
+                if wait is None:
+                    raise
+            if wait is not None:
+                self.retried += 1
+
+    async def _hand_on(
+        self, request: Request, reply: Reply, before: asyncio.Task[None] | None
+    ) -> None:
+        """Send an answer, when those before it are sent."""
+        head = Response(reply.status, None, reply.headers, request.number, reply.url)
+        if not self.stream:
+            body = await reply.whole(self.longest)
+            await _over(before)
+            await self.send(replace(head, body=body))
+            return
+        await _over(before)
+        await self.send(head)
+        try:
+            async for piece in reply.pieces():
+                await self.send(piece)
+        except NetworkError as error:
+            raise _BrokenOff(str(error)) from error
+        await self.send(b"")
+
+    def details(self) -> dict[str, int]:
+        """Give the figures that are its own."""
+        return {"asked": self.asked, "failed": self.failed, "retried": self.retried}
+
+
+class _BrokenOff(NetworkError):
+    """A body broke off some of which was sent on."""
+
+
+async def _over(before: asyncio.Task[None] | None) -> None:
+    if before is not None:
+        await asyncio.wait([before])
+
+
+class HTTPDownload(Component):
+    """Sends what is at an address as bytes, and goes on where it was when the connection breaks.
+
+    `url` is asked for by GET, with `headers`; `timeout` (30 s) is for connecting and for each wait for
+    bytes. When it breaks off, the rest is asked for by Range, if it is still the same by its ETag or its
+    time, up to `tries` (5) times in a row without a byte. `tls` is a TLS or an `ssl.SSLContext`.
+
+    Example:
+        >>> with HTTPServer(lambda request: b"all of it").background() as server:
+        ...     url = server.get(timeout=5).url
+        ...     with HTTPDownload(url).background() as download:
+        ...         download.get(timeout=5)
+        b'all of it'
+
+    Boxes: "outbox" bytes, in order; "control".
+
+    How it ends: when all has come; told Shutdown, at once. It fails, with a sentence, if there is nothing
+    at the address, if it changes meanwhile, or cannot be had to its end.
+    """
+
+    inboxes: ClassVar = {"control": "told here to finish or to stop"}
+    outboxes: ClassVar = {"outbox": "bytes", "signal": "passes on what was told on control"}
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 30.0,
+        tries: int = 5,
+        headers: Mapping[str, str] | None = None,
+        tls: TLS | ssl.SSLContext | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Remember what to get; ValueError if the address is none."""
+        super().__init__(name=name)
+        self.url = schemes(url)
+        self.timeout = timeout
+        self.retries = Retries(tries)
+        self.headers = dict(headers or {})
+        self.tls = tls
+        self.progress = Progress()
+        self.resumed = 0
+
+    async def main(self) -> None:
+        """Get it, in as many goes as that takes."""
+        # aiohttp takes 0.15 s to import: only the node that asks pays for it
+        with needing("HTTPDownload"):
+            from kamesh.components.web.session import Session
+
+        session = Session(timeout=self.timeout, tls=client_context(self.tls))
+        try:
+            while True:
+                try:
+                    await self._go_on(session)
+                    return
+                except Asked as error:
+                    raise NetworkError(f"{self.url}: {error}") from error
+                except NetworkError:
+                    wait = self.retries.wait()
+                    if wait is None:
+                        raise
+                self.resumed += 1
+                if await self._stopped_within(wait):
+                    return
+        finally:
+            await session.close()
+
+    async def _go_on(self, session: Session) -> None:
+        progress = self.progress
+        async with session.ask(Request(self.url, headers=self.headers), progress.ask()) as reply:
+            skip = progress.answered(reply.status, reply.headers)
+            if reply.status == 416:
+                return
+            async for piece in reply.pieces():
+                if self.stopping():
+                    return
+                piece, skip = piece[skip:], max(0, skip - len(piece))
+                if piece:
+                    self.retries.succeeded()
+                    progress.took(len(piece))
+                    await self.send(piece)
+        if not progress.whole:
+            raise NetworkError(f"{self.url} broke off after {progress.position} bytes")
+
+    async def _stopped_within(self, seconds: float) -> bool:
+        """Wait, and say whether it was told to stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not self.stopping():
+                    await self.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def details(self) -> dict[str, int]:
+        """Give the figures that are its own."""
+        return {"bytes": self.progress.position, "resumed": self.resumed}

@@ -1,0 +1,218 @@
+"""WebSockets: a server with a component for each connection, and a client that comes back.
+
+Laws
+1. One message in a box is one message on the wire: str as text, bytes as binary, in order.
+2. Each connection holds up nobody but its own component: what waits for it is bounded, and one that
+   takes nothing for `idle` seconds is closed.
+3. A client that has lost its server asks again, with growing waits, a limited number of times in a row.
+   A message whose sending failed is sent again first; what the network had taken may be lost with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kamesh import Component
+from kamesh.components.extras import needing
+from kamesh.components.network.tls import TLS
+from kamesh.components.network.trouble import NetworkError
+from kamesh.components.retries import Retries
+from kamesh.components.sending import shut_down
+from kamesh.components.web.asking import schemes
+from kamesh.components.web.client import client_context
+from kamesh.components.web.conversing import HEARTBEAT, WebSocket, first_of
+from kamesh.components.web.limits import Limits
+from kamesh.components.web.server import DEFAULT, HTTPServer
+
+if TYPE_CHECKING:
+    from kamesh.components.web.exchange import Socket
+
+__all__ = ["WebSocketClient", "WebSocketServer"]
+
+LONGEST = 1 << 20
+
+
+class WebSocketServer(HTTPServer):
+    """Serves WebSockets, with a component of its own for each connection.
+
+    `protocol` makes the component: a class, a function without arguments, or "module:Class". Its
+    "inbox" gets the messages of its client, str or bytes; what it sends goes there. `path` is where
+    they connect; `longest` is the most bytes a message may have (default 1 MiB). The rest is as for
+    HTTPServer, which can have WebSockets beside other things: see WebSocket.
+
+    Example:
+        >>> class Shout(Component):
+        ...     async def main(self):
+        ...         async for text in self.inbox:
+        ...             await self.send(text.upper())
+        >>> with WebSocketServer(Shout).background() as server:
+        ...     url = server.get(timeout=5).url
+        ...     with WebSocketClient(url).background() as client:
+        ...         client.put("hello")
+        ...         client.get(timeout=5)
+        'HELLO'
+
+    Boxes: "inbox" is not read, its end has the server finish; "outbox" one `Listening`, with a "ws://"
+    address; "control".
+
+    How it ends: with its inbox, or when it is told to on "control": components are told Shutdown, and connections closed
+    with 1001. A component that ends closes its connection; one that fails does so with 1011, and the
+    log says why.
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "not read: the server finishes when what feeds it has ended",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "one Listening",
+        "signal": "passes on what was told on control",
+    }
+    scheme: ClassVar = "ws"
+
+    def __init__(
+        self,
+        protocol: Callable[[], Component] | str,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        path: str = "/",
+        *,
+        longest: int = LONGEST,
+        tls: TLS | ssl.SSLContext | None = None,
+        limits: Limits | Mapping[str, Any] = DEFAULT,
+        name: str | None = None,
+    ) -> None:
+        """Remember what makes components."""
+        routes = {f"/{path.strip('/')}": WebSocket(protocol, longest=longest)}
+        super().__init__(routes, port, host, tls=tls, limits=limits, name=name)
+
+    async def serve(self) -> None:
+        """Go on until it is told."""
+        async for _ in self.inbox:
+            pass
+
+
+class WebSocketClient(Component):
+    """Speaks with a WebSocket server, and comes back to it when the connection is lost.
+
+    `url` begins with ws:// or wss://; `headers` go with the first request. `timeout` (30 s) is for
+    connecting, and for the server to take what it is sent; `longest` is the most bytes a message may
+    have (1 MiB). A connection that breaks, or that the server closes, is made again, up to `tries` (10)
+    times in a row in vain; with `tries=1` its end is the end. While there is none, what comes on "inbox"
+    waits there. `tls` is a TLS or an `ssl.SSLContext`.
+
+    Example:
+        >>> from kamesh.components.sources import NullSink
+        >>> with WebSocketServer(NullSink).background() as server:
+        ...     url = server.get(timeout=5).url
+        ...     Pipeline(DataSource(["one", "two"]), WebSocketClient(url)).run()
+
+    Boxes: "inbox" str and bytes to send; "outbox" what comes; "control".
+
+    How it ends: when its inbox has ended and all is sent, it closes, and sends on what still comes until
+    the server has closed too (2 seconds at most). Told Shutdown, at once. It fails, with a sentence,
+    when the server cannot be had any more.
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "str and bytes to send",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "what comes: str and bytes",
+        "signal": "passes on what was told on control",
+    }
+    bounds: ClassVar = {"inbox": 64}
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout: float = 30.0,
+        tries: int = 10,
+        longest: int = LONGEST,
+        headers: Mapping[str, str] | None = None,
+        tls: TLS | ssl.SSLContext | None = None,
+        name: str | None = None,
+    ) -> None:
+        """Remember where to connect; ValueError if the address is none."""
+        super().__init__(name=name)
+        self.url = schemes(url, ("ws", "wss", "http", "https"))
+        self.timeout = timeout
+        self.retries = Retries(tries)
+        self.longest = longest
+        self.headers = dict(headers or {})
+        self.tls = tls
+        self.connected = 0
+        self._in_hand: list[str | bytes] = []  # a message whose sending has failed
+        self._over = False  # all is sent, and nothing more comes to be sent
+
+    async def main(self) -> None:
+        """Speak, in as many connections as that takes."""
+        # aiohttp takes 0.15 s to import: only the node that connects pays for it
+        with needing("WebSocketClient"):
+            from kamesh.components.web.session import Session
+
+        session = Session(timeout=self.timeout, tls=client_context(self.tls))
+        try:
+            while True:
+                try:
+                    opening = session.websocket(self.url, self.longest, HEARTBEAT, self.headers)
+                    await self._speak(await opening)
+                    problem = NetworkError(f"{self.url} has closed the connection")
+                except (NetworkError, ConnectionError) as error:
+                    problem = NetworkError(str(error))
+                if self._over or shut_down(self):
+                    return
+                wait = self.retries.wait()
+                if wait is None:
+                    if self.retries.tries > 1:
+                        raise problem
+                    return
+                await self._pause(wait)
+                if shut_down(self):
+                    return
+        finally:
+            await session.close()
+
+    async def _speak(self, socket: Socket) -> None:
+        self.connected += 1
+        try:
+            await first_of(self._say(socket), self._hear(socket))
+            if self._over:
+                await first_of(socket.close(), self._hear(socket))
+        finally:
+            await socket.close()
+
+    async def _say(self, socket: Socket) -> None:
+        while self._in_hand:
+            await socket.send(self._in_hand[0])
+            self._in_hand.clear()
+        async for message in self.inbox:
+            if not isinstance(message, str | bytes):
+                raise TypeError(f"a WebSocket takes str and bytes, not {type(message).__name__}")
+            self._in_hand.append(message)
+            await socket.send(message)
+            self._in_hand.clear()
+        self._over = True
+
+    async def _hear(self, socket: Socket) -> None:
+        async for message in socket:
+            self.retries.succeeded()
+            await self.send(message)
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, or until it is told to stop."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not shut_down(self):
+                    await self.wait()
+        except TimeoutError:
+            return
+
+    def details(self) -> dict[str, int]:
+        """Give the figures that are its own."""
+        return {"connected": self.connected}
