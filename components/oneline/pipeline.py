@@ -2,6 +2,7 @@
 
 Laws
 1. To parse is pure: text in, steps out, everything checked that can be without importing anything.
+   Only a word that the table has not is looked for among all components that are installed.
 2. Two words that do not fit are refused; where there is only one thing that could stand between
    packets and what takes a transport stream, it is put there.
 3. What the last word gives is printed if a person can read it, as any shell would.
@@ -25,6 +26,7 @@ from kamesh.components.oneline.words import (
     WORDS,
     Word,
 )
+from kamesh.errors import UnknownName
 from kamesh.linking import did_you_mean
 
 __all__ = ["PipelineMistake", "Step", "parse_pipeline", "pipeline_of"]
@@ -103,17 +105,33 @@ def _link(pipeline: Pipeline, before: Component, after: Component) -> None:
 def _word(name: str) -> Word:
     if ":" in name:
         return Word("a component of your own", name, gives=ANYTHING)
-    if name not in WORDS:
+    return WORDS.get(name) or _component(name)
+
+
+def _component(name: str) -> Word:
+    """Make a word of a component of the library, or of another package, by its name."""
+    # to know them all, each is imported: only where the table does not know the word
+    from kamesh.components.catalogue import catalogue
+
+    known = catalogue()
+    try:
+        entry = known.find(name)
+    except UnknownName:
+        near = did_you_mean(name, [*WORDS, *(each.word for each in known.entries)])
         raise PipelineMistake(
-            f"there is no word {name!r}{did_you_mean(name, WORDS)}; the words are "
-            f"{_joined(sorted(WORDS), 'and')}, or name a class of your own as module:Class"
-        )
-    return WORDS[name]
+            f"there is no word {name!r}{near}; `kamesh components --words` lists them, "
+            f"or name a class of your own as module:Class"
+        ) from None
+    return Word(
+        entry.summary, entry.use,
+        takes=(ANYTHING,) if "inbox" in entry.inboxes else (),
+        gives=ANYTHING if "outbox" in entry.outboxes else NOTHING,
+    )  # fmt: skip
 
 
 def _check_fit(name: str, word: Word, before: str, coming: str) -> None:
     if not before:
-        if word.takes and ":" not in name:
+        if word.takes and word is WORDS.get(name):
             sources = [each for each, row in WORDS.items() if not row.takes]
             raise PipelineMistake(f"{name!r} has nothing to work on: begin with {_joined(sources)}")
         return
@@ -133,7 +151,7 @@ def _check_fit(name: str, word: Word, before: str, coming: str) -> None:
 def _arguments(
     name: str, word: Word, tokens: list[Token]
 ) -> tuple[tuple[object, ...], dict[str, object]]:
-    own = ":" in name
+    own = word is not WORDS.get(name)  # its arguments are not known here
     names = list(word.arguments)
     given: list[object] = []
     options: dict[str, object] = {}

@@ -94,7 +94,7 @@ class TestParsing:
     @pytest.mark.parametrize(
         ("line", "sentence"),
         [
-            ("uper", "there is no word 'uper' (did you mean 'upper'?); the words are append, "),
+            ("uper", "there is no word 'uper' (did you mean 'upper'?); `kamesh components --words` lists"),
             ("upper", "'upper' has nothing to work on: begin with console-reader, read, "),
             ("read a ! ticker 1", "'ticker' takes nothing in, so it can only come first"),
             ("read a ! save b ! upper", "'save' sends nothing on, so nothing can come after it"),
@@ -201,3 +201,24 @@ class TestMaking:
         line = f"testcard 320x180 25 1 realtime=no ! encode ! record {tmp_path / 'a.ts'} ! probe"
         pipeline_of(line).run()
         assert "25 frames of h264 320 x 180" in capsys.readouterr().out
+
+
+class TestEveryComponentIsAWord:
+    def test_by_its_name(self):
+        """A component that has no row in the table is a word all the same."""
+        assert parse_pipeline("ticker 1 count=2 ! pass-through ! null")[1] == Step(
+            "pass-through", "kamesh.components.plumbing:PassThrough"
+        )
+        assert parse_pipeline("OneShot hello ! console")[0].arguments == ("hello",)
+
+    def test_what_it_cannot_do_is_refused(self):
+        """A source takes nothing in, a sink gives nothing."""
+        with pytest.raises(PipelineMistake, match="takes nothing in"):
+            parse_pipeline("read a ! one-shot hello")
+        with pytest.raises(PipelineMistake, match="sends nothing on"):
+            parse_pipeline("read a ! null-sink ! console")
+
+    def test_what_is_none(self):
+        """The likely one is suggested, of the table and of the library."""
+        with pytest.raises(PipelineMistake, match="did you mean 'pass-through'"):
+            parse_pipeline("read a ! pass-thru ! console")
