@@ -27,6 +27,8 @@ from kamesh.components.media.formats import (
     agree,
 )
 from kamesh.components.media.http import HTTPStream
+from kamesh.components.media.images import ImageReader, ImageSource, ImageWriter, image_files
+from kamesh.components.media.line import MediaPipeline
 from kamesh.components.media.messages import (
     AudioInfo,
     MediaPacket,
@@ -36,9 +38,11 @@ from kamesh.components.media.messages import (
 )
 from kamesh.components.media.mux import MuxMPEGTS
 from kamesh.components.media.network import NetworkSource
+from kamesh.components.media.overlay import Overlay
 from kamesh.components.media.probe import MediaReport, Probe, count_frames, probe
 from kamesh.components.media.record import Record, Recorded, RecordingError
 from kamesh.components.media.remux import RemuxMP4
+from kamesh.components.media.subtitles import SubtitleReader, SubtitleText
 from kamesh.components.media.testcard import TestCard
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.web.streams import ListenError, Listening
@@ -57,13 +61,18 @@ __all__ = [
     "FilterGraph",
     "FrameRate",
     "HTTPStream",
+    "ImageReader",
+    "ImageSource",
+    "ImageWriter",
     "ListenError",
     "Listening",
     "MediaError",
     "MediaPacket",
+    "MediaPipeline",
     "MediaReport",
     "MuxMPEGTS",
     "NetworkSource",
+    "Overlay",
     "PacketSource",
     "Packets",
     "Pictures",
@@ -78,6 +87,8 @@ __all__ = [
     "Sound",
     "StreamHeader",
     "Subtitle",
+    "SubtitleReader",
+    "SubtitleText",
     "TestCard",
     "Text",
     "TransportStream",
@@ -86,5 +97,6 @@ __all__ = [
     "agree",
     "count_frames",
     "device_kinds",
+    "image_files",
     "probe",
 ]

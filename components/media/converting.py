@@ -17,7 +17,7 @@ from kamesh import ThreadedComponent
 from kamesh.components.extras import NotInstalled, needing
 from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.components.media.messages import unexpected
-from kamesh.components.media.ticks import Ticks
+from kamesh.components.media.ticks import Ticks, checked_rate
 from kamesh.components.media.trouble import MediaError
 
 __all__ = ["FrameRate", "Resample", "Scale"]
@@ -225,12 +225,7 @@ class FrameRate(ThreadedComponent):
     def __init__(self, rate: int | float | str | Fraction, *, name: str | None = None) -> None:
         """Check the rate."""
         super().__init__(name=name)
-        try:
-            self.rate = Fraction(rate).limit_denominator(1001)
-        except (ValueError, ZeroDivisionError):
-            raise ValueError(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
-        if not 0 < self.rate <= 1000:
-            raise ValueError(f"pictures come at up to 1000 a second, and at more than 0, not {rate}")
+        self.rate = checked_rate(rate)
         self.formats = {"inbox": Pictures(), "outbox": Pictures(rates=(self.rate,))}
         self._ticks: Ticks[Any] = Ticks(self.rate)
 

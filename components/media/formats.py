@@ -174,6 +174,7 @@ CONVERSIONS: Mapping[tuple[str, str], str] = {
     (TransportStream.kind, Packets.kind): "Demux",
     (ByteStream.kind, Packets.kind): "Demux",
     (Packets.kind, Pictures.kind): "Decode",
+    (Packets.kind, Sound.kind): "Decode",
 }
 IS_A = {(TransportStream.kind, ByteStream.kind)}  # each of the first is one of the second
 WORDS = {

@@ -1,4 +1,4 @@
-"""Lettering: digits and capitals drawn with a round pen, at any size, from strokes alone.
+"""Lettering: digits, capitals and a few marks drawn with a round pen, at any size, from strokes alone.
 
 Laws: a glyph is a handful of strokes on a grid four wide and six high, so no font file is needed;
 `write` is pure and gives the ink of each pixel, 0 to 1, anti-aliased; it is slow enough (about a
@@ -21,7 +21,9 @@ Stroke = tuple[tuple[float, float], ...]
 
 GRID_HEIGHT = 6.0
 ADVANCE = 5.6  # from one glyph to the next
-NARROW = {":": 2.4, ".": 2.4, " ": 3.4, "1": 5.6}
+NARROW = {
+    ":": 2.4, ".": 2.4, ",": 2.4, "!": 2.8, "'": 2.4, '"': 3.8, "(": 3.4, ")": 3.4, " ": 3.4,
+}  # fmt: skip
 PEN = 0.8  # width of the stroke
 
 
@@ -60,6 +62,19 @@ _GLYPHS: dict[str, tuple[Stroke, ...]] = {
     "-": (((0.8, 3.2), (3.2, 3.2)),),
     "/": (((0.2, 6.0), (3.8, 0.0)),),
     " ": (),
+    ",": (((0.7, 5.2), (0.4, 5.9)),),
+    "!": (((0.7, 0.0), (0.7, 4.0)), ((0.7, 5.9), (0.7, 5.9))),
+    "?": (
+        (*_arc(2, 1.6, 1.8, 1.6, 190, 420), (2.0, 3.4), (2.0, 4.1)),
+        ((2.0, 5.9), (2.0, 5.9)),
+    ),
+    "'": (((0.6, 0.0), (0.5, 1.4)),),
+    '"': (((0.6, 0.0), (0.5, 1.4)), ((2.0, 0.0), (1.9, 1.4))),
+    "(": (_curve((1.5, 0.0), (-0.6, 3.0), (1.5, 6.0)),),
+    ")": (_curve((0.4, 0.0), (2.5, 3.0), (0.4, 6.0)),),
+    "+": (((2.0, 1.3), (2.0, 5.1)), ((0.1, 3.2), (3.9, 3.2))),
+    "=": (((0.3, 2.3), (3.7, 2.3)), ((0.3, 4.2), (3.7, 4.2))),
+    "%": (((0.0, 6.0), (4.0, 0.0)), _arc(0.8, 1, 0.8, 1, 0, 360), _arc(3.2, 5, 0.8, 1, 0, 360)),
     "A": (((0.0, 6.0), (2.0, 0.0), (4.0, 6.0)), ((0.8, 4.0), (3.2, 4.0))),
     "B": (
         ((0.0, 0.0), *_BOWL),

@@ -13,7 +13,7 @@ from fractions import Fraction
 from math import floor
 from typing import Generic, TypeVar
 
-__all__ = ["LONGEST", "Ticks"]
+__all__ = ["LONGEST", "Ticks", "checked_rate"]
 
 LONGEST = 10  # seconds that a picture is repeated for at most
 
@@ -67,3 +67,14 @@ class Ticks(Generic[T]):
         self.dropped += end <= first
         self.repeated += max(0, end - first - 1)
         return [(tick, item) for tick in range(first, end)]
+
+
+def checked_rate(rate: int | float | str | Fraction) -> Fraction:
+    """Give a rate exactly; ValueError, in a sentence, for what is none."""
+    try:
+        exact = Fraction(rate).limit_denominator(1001)
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
+    if not 0 < exact <= 1000:
+        raise ValueError(f"pictures come at up to 1000 a second, and at more than 0, not {rate}")
+    return exact
