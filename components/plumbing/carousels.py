@@ -35,7 +35,7 @@ class _OneAfterAnother(Seq):
                 if isinstance(message, Shutdown):
                     yield from self.end_with(message)
                     return
-                if isinstance(message, ProducerFinished):
+                if isinstance(message, ProducerFinished) and not self._is_said_by_stream(message):
                     self.finishing = True
                     self.told(message)
             self.clear()
@@ -47,6 +47,10 @@ class _OneAfterAnother(Seq):
                 elif self.is_over():
                     return
             yield self.pause(self.wait_for())
+
+    def _is_said_by_stream(self, message: ProducerFinished) -> bool:
+        """Say whether it is only that what feeds it has ended: its inbox ends, and that is all."""
+        return message.at_end and bool(self.inbox.sources)
 
     def told(self, message: ProducerFinished) -> None:
         """Hear that what there is should be finished."""

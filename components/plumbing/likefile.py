@@ -19,7 +19,8 @@ import threading
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from kamesh import Component, Handle
+from kamesh import Component, Graphline, Handle, Pipeline
+from kamesh.components.plumbing.refusing import at_least
 from kamesh.errors import ComponentFailed, EmptyInbox, Ended, KameshError, NotSuitable
 from kamesh.threadstrand import OUTGOING
 
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["LikeFile", "LikeFileTimeout"]
 
 PIECE = 65_536  # bytes that are written in one message at most
-PATIENCE = 5.0  # seconds that close() waits for the component to end by itself
 
 
 class LikeFileTimeout(KameshError, TimeoutError):
@@ -57,7 +57,8 @@ class LikeFile(io.RawIOBase):
 
     How it ends: `finish()` says that nothing more will be written; reading then goes on to the
     component's end. `close()`, or leaving the `with`, finishes, gives up what has not been read, and
-    waits up to 5 seconds for the component to end before it is stopped; what it failed with is raised.
+    waits up to `patience` seconds (default 5) for the component to end before it is told to stop; what
+    it failed with is raised.
     """
 
     def __init__(
@@ -67,17 +68,21 @@ class LikeFile(io.RawIOBase):
         *,
         inbox: str = "inbox",
         outbox: str = "outbox",
+        patience: float = 5.0,
     ) -> None:
         """Start `component` in a thread; it must have at least one of the two boxes."""
+        at_least(0, patience, "the seconds that close() waits")
         super().__init__()
-        strand = component._strand
-        self._writes, self._reads = inbox in strand.inboxes, outbox in strand.outboxes
+        self._writes, self._reads = _leads_in(component, inbox), _leads_out(component, outbox)
         if not (self._writes or self._reads):
+            super().close()
             raise NotSuitable(
                 f"{component.path} is not like a file: it has neither an inbox {inbox!r} to write to "
                 f"nor an outbox {outbox!r} to read from"
             )
+        self._component = component
         self.timeout = timeout
+        self.patience = patience
         self.name = component.path
         self._inbox, self._outbox = inbox, outbox
         self._rest = memoryview(b"")  # of the last message, what has not been read
@@ -205,14 +210,16 @@ class LikeFile(io.RawIOBase):
             self._read_off()
             if not self._handle.wait(0):
                 self._handle.stop()
-                self._handle.wait(PATIENCE)
+                if not self._handle.wait(self.patience):
+                    self._component.stop()  # it heeds nothing
+                    self._handle.wait(self.patience)
         finally:
             self._rest = memoryview(b"")
             super().close()
 
     def _read_off(self) -> None:
-        """Take what the component still sends until it has ended, so that it can; up to PATIENCE."""
-        until = monotonic() + PATIENCE
+        """Take what the component still sends until it has ended, so that it can; up to `patience`."""
+        until = monotonic() + self.patience
         while not self._handle.wait(0) and monotonic() < until:
             try:
                 self._handle.get(self._outbox if self._reads else "signal", until - monotonic())
@@ -229,3 +236,19 @@ class LikeFile(io.RawIOBase):
         if box is not None and box.failure is not None:
             raise ComponentFailed(box.failure)
         self._handle.wait(0)
+
+
+def _leads_in(component: Component, inbox: str) -> bool:
+    """Say whether it has that inbox; of a chassis, whether a part of it reads what comes there."""
+    box = component._strand.inboxes.get(inbox)
+    return box is not None and (
+        bool(box.targets) or not isinstance(component, Pipeline | Graphline)
+    )
+
+
+def _leads_out(component: Component, outbox: str) -> bool:
+    """Say whether it has that outbox; of a chassis, whether a part of it sends by it."""
+    box = component._strand.outboxes.get(outbox)
+    return box is not None and (
+        bool(box.sources) or not isinstance(component, Pipeline | Graphline)
+    )

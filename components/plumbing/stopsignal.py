@@ -12,12 +12,13 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Generator
+from itertools import islice
 from types import FrameType
 from typing import Any, ClassVar
 
 from kamesh import Component, ProducerFinished, Shutdown
 from kamesh.components.plumbing.refusing import WrongFigure
-from kamesh.components.sending import sending
+from kamesh.components.sending import shut_down
 from kamesh.errors import NotSuitable
 
 __all__ = ["StopOnSignal"]
@@ -132,7 +133,10 @@ class StopOnSignal(Component):
 
     def _end(self) -> Generator[None, None, None]:
         tell = self.tell or ProducerFinished(self.path)
-        if isinstance(tell, ProducerFinished):
-            waiting = [self.recv() for _ in range(len(self.inbox))]
-            yield from sending(self, (one for one in waiting if len(self.heard) == 1))
+        left = len(self.inbox) if isinstance(tell, ProducerFinished) else 0
+        while left and len(self.heard) == 1 and not shut_down(self):
+            ready = list(islice(self.inbox, left))
+            self.send_all(ready)
+            left -= len(ready)
+            yield
         self.send(tell, "signal")
