@@ -122,7 +122,8 @@ def late(server: HTTPServer) -> Response:
 async def _say(server: HTTPServer, exchange: Exchange, child: Child) -> None:
     """Send what a component answers."""
     try:
-        first = await asyncio.wait_for(child.get(), server.limits.patience)
+        async with asyncio.timeout(server.limits.patience):
+            first = await child.get()
     except TimeoutError:
         first = late(server)
         await exchange.reply(first)

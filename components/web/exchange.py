@@ -13,6 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Mapping
 
 from aiohttp import ClientWebSocketResponse, WSMsgType, web
+from multidict import CIMultiDict
 
 from kamesh.components.web.limits import Limits, TooLarge, TooSlow
 from kamesh.components.web.messages import Request, Response, header_lines, headers_of
@@ -55,9 +56,10 @@ class Exchange:
             await raw._payload_writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
             raw._payload_writer.output_size = 0  # it is no part of the answer
         size = 0
-        while True:
+        while raw.can_read_body:
             try:
-                piece = await asyncio.wait_for(raw.content.readany(), self._limits.idle)
+                async with asyncio.timeout(self._limits.idle):
+                    piece = await raw.content.readany()
             except TimeoutError:
                 idle = self._limits.idle
                 raise TooSlow(f"nothing came of the body for {idle:g} seconds") from None
@@ -86,9 +88,7 @@ class Exchange:
 
     async def begin(self, response: Response, length: int | None = None) -> None:
         """Send the head of an answer; without a `length` its body is chunked."""
-        out = web.StreamResponse(status=response.status)
-        for name, value in header_lines(response.headers):
-            out.headers.add(name, value)
+        out = web.StreamResponse(status=response.status, headers=_lines(response))
         if length is not None and response.status not in EMPTY:
             out.content_length = length
         self._out = out
@@ -110,6 +110,13 @@ class Exchange:
     async def reply(self, response: Response) -> None:
         """Send a whole answer."""
         content = response.content
+        if len(content) <= PIECE:  # in one packet, where it goes into one
+            self._out = out = web.Response(
+                status=response.status, headers=_lines(response), body=content or None
+            )
+            await self._timed(out.prepare(self._raw))
+            await self._timed(out.write_eof())
+            return
         await self.begin(response, len(content))
         await self.write(content)
         await self.finish()
@@ -145,9 +152,14 @@ class Exchange:
 
     async def _timed(self, writing: Awaitable[object]) -> None:
         try:
-            await asyncio.wait_for(writing, self._limits.idle)
+            async with asyncio.timeout(self._limits.idle):
+                await writing
         except TimeoutError:
             raise ConnectionError("it takes nothing of what it is sent") from None
+
+
+def _lines(response: Response) -> CIMultiDict[str]:
+    return CIMultiDict([("server", "kamesh"), *header_lines(response.headers)])
 
 
 class Socket:
@@ -176,7 +188,8 @@ class Socket:
         raw = self._raw
         sending = raw.send_str(message) if isinstance(message, str) else raw.send_bytes(message)
         try:
-            await asyncio.wait_for(sending, self._idle)
+            async with asyncio.timeout(self._idle):
+                await sending
         except TimeoutError:
             raise ConnectionError("it takes nothing of what it is sent") from None
 

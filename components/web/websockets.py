@@ -58,9 +58,9 @@ class WebSocketServer(HTTPServer):
     Boxes: "inbox" is not read, its end has the server finish; "outbox" one `Listening`, with a "ws://"
     address; "control".
 
-    How it ends: with its inbox, or when it is told to on "control": components are told Shutdown, and connections closed
-    with 1001. A component that ends closes its connection; one that fails does so with 1011, and the
-    log says why.
+    How it ends: with its inbox, or when it is told to on "control": components are told Shutdown, and
+    connections closed with 1001. A component that ends closes its connection; one that fails does so
+    with 1011, and the log says why.
     """
 
     inboxes: ClassVar = {
