@@ -11,6 +11,10 @@ from __future__ import annotations
 
 import logging
 from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -21,6 +25,8 @@ from kamesh.components.journal.recorder import NotRecordable
 from kamesh.components.journal.segments import LARGE, Segments
 from kamesh.components.journal.syncing import Sync, Syncing
 from kamesh.components.sending import shut_down
+from kamesh.errors import Ended
+from kamesh.inbox import Inbox
 from kamesh.scheduler import ENDED
 from kamesh.threadstrand import ThreadOutbox
 
@@ -30,7 +36,6 @@ log = logging.getLogger("kamesh")
 
 TOGETHER = 64  # messages of one record, and in the inbox
 AGAIN = 1.0  # seconds until a full disk is tried again
-LOOK = 0.1  # seconds between two looks at what the receiver has taken
 GIB = 1 << 30
 
 
@@ -80,6 +85,8 @@ class DiskBuffer(ThreadedComponent):
         self._said = False
         self._held: deque[Any] = deque()  # taken from the inbox, and not on disk yet
         self._front: deque[Any] = deque()  # read from the disk, and not sent yet
+        self._done: dict[Inbox, int] = {}  # messages that each receiver is done with
+        self._hearing: dict[Inbox, Callable[[int], None]] = {}
         self._figures = {"waiting": 0, "bytes": 0, "taken": 0}
 
     def main(self) -> None:
@@ -90,6 +97,7 @@ class DiskBuffer(ThreadedComponent):
             if not self.keep:
                 store.clear()
             while True:
+                self._listen()
                 self._take(store)
                 self._give(store)
                 if self._over(store):
@@ -98,6 +106,8 @@ class DiskBuffer(ThreadedComponent):
             self._leave(store)
         finally:
             store.close(remove=not self.keep)
+            with suppress(Ended):  # there is nobody left to be heard
+                self._strand.in_loop(self._hear_no_more)
 
     # -- in
 
@@ -111,24 +121,34 @@ class DiskBuffer(ThreadedComponent):
             self._store(store)
 
     def _store(self, store: Segments) -> None:
-        try:
-            store.append(list(self._held))
-        except FileError as error:
-            self.trouble = str(error)
-            if not self._said:
-                self._said = True
-                log.error("%s: %s; its source waits until that is over", self.path, error)
-        except Unsendable as error:
-            raise NotRecordable(
-                f"{self.path} cannot keep a {error.type_name} on disk, as "
-                f"{f'its part {error.path}' if error.path else 'it'} {error.why}; {error.way_out}"
-            ) from error
-        else:
-            self._held.clear()
-            self.trouble = ""
-            if self._said:
-                self._said = False
-                log.info("%s: the disk takes messages again", self.path)
+        """Bring to the disk what it takes: all together, or fewer, or one by one."""
+        count = len(self._held)
+        while self._held:
+            try:
+                store.append(list(islice(self._held, count)))
+            except FileError as error:
+                if count > 1:
+                    count = count // 2
+                    continue
+                self._cannot(str(error))
+                return
+            except Unsendable as error:
+                raise NotRecordable(
+                    f"{self.path} cannot keep a {error.type_name} on disk, as "
+                    f"{f'its part {error.path}' if error.path else 'it'} {error.why}; {error.way_out}"
+                ) from error
+            for _ in range(min(count, len(self._held))):
+                self._held.popleft()
+        self.trouble = ""
+        if self._said:
+            self._said = False
+            log.info("%s: the disk takes messages again", self.path)
+
+    def _cannot(self, why: str) -> None:
+        self.trouble = why
+        if not self._said:
+            self._said = True
+            log.error("%s: %s; its source waits until that is over", self.path, why)
 
     def _has_room(self, store: Segments) -> bool:
         if self.trouble or store.bytes >= self.most_bytes:
@@ -168,20 +188,47 @@ class DiskBuffer(ThreadedComponent):
         }
 
     def _unread(self) -> int:
-        """Say how many of the messages sent may not have been taken by their receiver."""
+        """Say how many of the messages sent their receivers may not be done with."""
         counts = [0]
         for feed in self.outbox.feeds:
-            alone = len(feed.sink.feeds) == 1 and feed.policy is Policy.BLOCK
-            waiting = len(feed.sink.queue)
-            counts.append(max(feed.sent - feed.sink.taken, waiting) if alone else waiting)
+            sink, waiting = feed.sink, len(feed.sink.queue)
+            alone = len(sink.feeds) == 1 and feed.policy is Policy.BLOCK
+            counts.append(max(feed.sent - self._done.get(sink, 0), waiting) if alone else waiting)
         return max(counts)
+
+    def _listen(self) -> None:
+        """Be told by every receiver what it is done with."""
+        for feed in self.outbox.feeds:
+            if self.keep and feed.sink not in self._done:
+                self._strand.in_loop(partial(self._hear_of, feed.sink))
+
+    def _hear_of(self, sink: Inbox) -> None:
+        """From now on, be told how many messages `sink` is done with; from the event loop."""
+        before = sink.taken + sink.discarded
+
+        def hear(count: int) -> None:
+            self._done[sink] = count - before
+            self._strand.wake()
+
+        self._done[sink] = 0
+        self._hearing[sink] = hear
+        sink.hearers += (hear,)
+
+    def _hear_no_more(self) -> None:
+        for sink, hear in self._hearing.items():
+            sink.hearers = tuple(each for each in sink.hearers if each is not hear)
+        self._hearing.clear()
 
     def _open(self) -> int:
         """Count the messages sent that are not done with: without `keep` none is."""
         return self._outgoing() + self._unread() if self.keep else 0
 
+    def _finished(self, store: Segments) -> int:
+        """Give the number of the first message that somebody may still want."""
+        return store.next - len(self._front) - self._open()
+
     def _acknowledge(self, store: Segments) -> None:
-        store.acknowledge(store.next - len(self._front) - self._open())
+        store.acknowledge(self._finished(store))
 
     # -- waiting and the end
 
@@ -201,8 +248,6 @@ class DiskBuffer(ThreadedComponent):
         waits = [store.wait()]
         if self.trouble:
             waits.append(AGAIN)
-        if self.keep and store.first < store.next:
-            waits.append(LOOK)
         timeout = min((one for one in waits if one is not None), default=None)
         if not self._strand.wait_until(lambda: self._can_go_on(store), timeout):
             store.flush()
@@ -215,11 +260,17 @@ class DiskBuffer(ThreadedComponent):
             return True
         if self.inbox.queue and not self._held and self._has_room(store):
             return True
+        if self._finished(store) > store.first:
+            return True
         held = self._behind(store) or (self._held and not self.keep)
         return bool(held) and self._places() > 0
 
     def _leave(self, store: Segments) -> None:
         self._acknowledge(store)
+        if shut_down(self):  # what nobody has made room for is not sent any more
+            outbox = self.outbox
+            assert isinstance(outbox, ThreadOutbox)
+            self._strand.in_loop(outbox.outgoing.clear)
         if self._held:  # it was told to stop while the disk was full
             raise FileError(
                 f"{self.path} was stopped while it could not write, and {len(self._held)} messages "

@@ -122,14 +122,15 @@ def record_at(stream: BinaryIO, at: int, size: int) -> tuple[Record | None, int 
 
     No record if it is not whole; no end if even that cannot be told.
     """
-    head = read_record_head(stream.read(RECORD), size - at - RECORD)
+    first = stream.read(RECORD)
+    head = read_record_head(first, size - at - RECORD)
     if head is None:
         return None, None
     end = at + RECORD + head.size
-    return _body(stream, head), end
+    return _body(stream, first, head), end
 
 
-def _body(stream: BinaryIO, head: RecordHead) -> Record | None:
+def _body(stream: BinaryIO, first: bytes, head: RecordHead) -> Record | None:
     table = stream.read(4 * head.buffers)
     if len(table) < 4 * head.buffers:
         return None
@@ -138,11 +139,7 @@ def _body(stream: BinaryIO, head: RecordHead) -> Record | None:
         return None
     payload = stream.read(head.payload)
     buffers = tuple([stream.read(length) for length in lengths])
-    rest = struct.pack(
-        ">IQBBHIII", head.size, head.time, head.kind, 0, head.box, head.count, head.payload,
-        head.buffers,
-    )
-    if checksum(rest, table, payload, *buffers) != head.crc:
+    if checksum(first[4:], table, payload, *buffers) != head.crc:
         return None
     return Record(head.time, head.kind, head.box, head.count, payload, buffers)
 

@@ -18,6 +18,7 @@ Laws
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import logging
 import os
@@ -81,6 +82,8 @@ class Segments:
         self._reading: _Segment | None = None
         self._at = 0
         self._lock = self._taken = -1
+        if self.folder.exists() and not self.folder.is_dir():
+            raise FileError(f"{self.folder} cannot be written: it is no folder")
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self.folder)
@@ -136,6 +139,7 @@ class Segments:
         self._acknowledged = self._next = taken
         self._after = self._segments[-1].after if self._segments else taken
         self._drop_done()
+        self._note()
 
     def _recovered(self, path: Path) -> _Segment | None:
         """Read through a segment; None if there is no message in it."""
@@ -259,11 +263,20 @@ class Segments:
             return
         self._acknowledged = min(number, self._next)
         try:
-            data = struct.pack(">Q", self._acknowledged)
-            os.pwrite(self._taken, data + struct.pack(">I", zlib.crc32(data)), 0)
-            self._drop_done()
+            self._drop_done()  # first, as that makes room
+            self._note()
         except OSError as error:
-            raise FileError(sentence(error, self.folder / "taken", "written")) from error
+            raise FileError(sentence(error, self.folder, "written")) from error
+
+    def _note(self) -> None:
+        """Write down what is done with; on a full disk later, and until then more would come again."""
+        data = struct.pack(">Q", self._acknowledged)
+        try:
+            os.pwrite(self._taken, data + struct.pack(">I", zlib.crc32(data)), 0)
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+            log.debug("%s: %s", self.folder / "taken", error)
 
     def _drop_done(self) -> None:
         while self._segments and self._segments[0].after <= self._acknowledged:

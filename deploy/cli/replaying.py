@@ -211,11 +211,11 @@ async def _show(playing: _Playing, context: Context) -> None:
 
 def _info(journal: JournalReader, options: Namespace, context: Context) -> int:
     """Say what is in a journal."""
-    boxes = {
+    boxes: dict[str, dict[str, float | None]] = {
         name: {"messages": 0, "bytes": 0, "first": None, "last": None}
         for name in journal.info.boxes
     }
-    rows: list[dict[str, float | None]] = list(boxes.values())
+    rows = list(boxes.values())
     for record in journal:
         row = rows[record.box]
         row["messages"] = (row["messages"] or 0) + record.count
