@@ -24,7 +24,7 @@ from kamesh.errors import NotSuitable
 
 __all__ = ["Calling"]
 
-FAREWELL = 5.0  # seconds
+FAREWELL = 2.0  # seconds
 
 
 class Calling(Component):
@@ -125,13 +125,9 @@ class Calling(Component):
         return True
 
     async def _converse(self, stream: Dialled) -> float | None:
-        """Have the boxes linked until the connection is over; then say how to go on."""
-        self._stream = stream
-        self._connections += 1
+        """See a connection to its end; then say how to go on."""
         began = self.now()
         peer = self.peer_of(stream.transport)
-        self._tell(Connected(peer))
-        stream.join()
         await self._see_through(stream, Watch(began))
         self._received += stream.received
         self._sent += stream.sent
@@ -207,6 +203,12 @@ class Calling(Component):
             elif isinstance(message, ProducerFinished) and not message.at_end:
                 self._told = self._told or message
         return self._told is not None or self._unfit is not None
+
+    def connected(self, stream: Dialled) -> None:
+        """Tell of it."""
+        self._stream = stream
+        self._connections += 1
+        self._tell(Connected(self.peer_of(stream.transport)))
 
     def stirred(self) -> None:
         """Look again."""

@@ -93,7 +93,7 @@ class TLSClient(TCPClient):
     `Disconnected` and `Refused` as it happens; "control".
 
     How it ends: as TCPClient; but TLS cannot say the end of one direction alone, so when all that
-    feeds it has ended, it closes after five seconds in which nothing has come.
+    feeds it has ended, it closes after two seconds in which nothing has come.
     """
 
     def __init__(self, host: str, port: int, *, tls: TLS | None = None, **options: Any) -> None:

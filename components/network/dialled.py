@@ -29,6 +29,9 @@ class Caller(Protocol):
     outbox: Outbox
     where: str
 
+    def connected(self, stream: Dialled) -> None:
+        """Hear that `stream` is connected, before anything is received."""
+
     def stirred(self) -> None:
         """Hear that something has changed about the connection."""
 
@@ -53,18 +56,17 @@ class Dialled(Stream):
         self._links: tuple[Linkage, ...] = ()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Have the transport hold no more than one message (of TLS, some records as well)."""
+        """Link the client's boxes to it, at once: what comes first is not to be missed.
+
+        The transport is to hold no more than one message (of TLS, some records as well).
+        """
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         plain = transport.can_write_eof()
         transport.set_write_buffer_limits(0 if plain else 1, 0)  # TLS takes 0 for always full
-
-    def join(self) -> None:
-        """Link the client's boxes to it; what waits there is sent."""
-        if not self.lost:
-            made = link(self.outbox, self.caller.outbox), link(self.caller.inbox, self.inbox)
-            self._links = made
-            self.arrived(self.inbox)
+        self.caller.connected(self)
+        self._links = link(self.outbox, self.caller.outbox), link(self.caller.inbox, self.inbox)
+        self.arrived(self.inbox)
 
     def arrived(self, inbox: Inbox) -> None:
         """Write what there is; not before all that has waited is here, which may be the last."""

@@ -43,10 +43,10 @@ def connected(where: Any) -> Iterator[socket.socket]:
 
 def all_of(one: socket.socket) -> bytes:
     """Receive until the end of stream."""
-    parts = b""
-    while part := one.recv(65536):
-        parts += part
-    return parts
+    parts = []
+    while part := one.recv(1 << 20):
+        parts.append(part)
+    return b"".join(parts)
 
 
 def comes(condition: Callable[[], object], limit: float = LIMIT) -> bool:
