@@ -21,16 +21,22 @@ __all__ = ["Decode"]
 
 
 class Decode(ThreadedComponent):
-    """Decodes what Encode made, in this process or another.
+    """Decodes packets to pictures and sound: all codecs that this build of FFmpeg has.
 
-    Example: `Graphline(ENCODE=Encode(), DECODE=Decode(), ..., linkages={("ENCODE", "outbox"):
-    ("DECODE", "inbox"), ...})`.
+    The packets may come from Encode, Demux, PacketSource or NetworkSource, in this process or
+    another.
+
+    Example:
+        >>> card = TestCard(size=(160, 90), seconds=1, realtime=False)
+        >>> Pipeline(card, Encode(audio=""), Decode(), kept := DataSink()).run()
+        >>> len(kept.messages)
+        25
 
     Boxes: "inbox" a StreamHeader, then MediaPackets; "outbox" `av.VideoFrame`; "audio"
     `av.AudioFrame`; "control". A packet that is damaged costs its own picture and is counted.
 
     How it ends: when the stream ends or it is told on "control": what the decoders hold is sent
-    first.
+    first. It fails, with a sentence, for a codec that this build of FFmpeg has not.
     """
 
     inboxes: ClassVar = {

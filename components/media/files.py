@@ -30,10 +30,15 @@ SLACK = 0.002  # seconds before its time at which a frame may leave: finer than 
 class FileSource(ThreadedComponent):
     """Plays a media file of any kind that FFmpeg reads.
 
-    Example: `FileSource("film.mp4", loop=True)`, linked as TestCard is.
-
     `realtime=False` sends frames as fast as they are taken; `loop` begins again at the end, for
     ever. Times begin at 0.
+
+    Example:
+        >>> Pipeline(TestCard(size=(160, 90), seconds=1, realtime=False), Encode(audio=""),
+        ...          Record("film.ts")).run()
+        >>> Pipeline(FileSource("film.ts", realtime=False), kept := DataSink()).run()
+        >>> len(kept.messages), kept.messages[0].width
+        (25, 160)
 
     Boxes: "outbox" `av.VideoFrame`, in whatever pixel format the file has; "audio" `av.AudioFrame`,
     which ends at once when the file has no sound; "control".

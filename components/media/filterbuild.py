@@ -10,10 +10,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import av
 from av.filter import Graph
-from av.filter.context import FilterContext
 
 from kamesh.components.media.filterwords import FilterWord, filter_words, open_labels
 from kamesh.components.media.trouble import MediaError, because
@@ -25,7 +25,8 @@ SOURCES = {PICTURES: "buffer", SOUND: "abuffer"}
 SINKS = {PICTURES: "buffersink", SOUND: "abuffersink"}
 
 Pads = dict[str, str]  # the open inputs or outputs of a graph: label and kind
-End = tuple[FilterContext, int]
+Context = Any  # a FilterContext: PyAV leaves its pads out of the types that it declares
+End = tuple[Context, int]
 
 _level = threading.Lock()  # FFmpeg's log level is one for the whole process
 
@@ -59,11 +60,11 @@ class Built:
         if not self.outputs:
             raise MediaError(f"{text!r} gives nothing: none of its outputs is left open")
 
-    def _made(self, word: FilterWord) -> FilterContext:
+    def _made(self, word: FilterWord) -> Context:
         if word.name in (*SOURCES.values(), *SINKS.values()):
             raise MediaError(f"{self.text!r}: {word.name} is put in by itself, where a label is open")
         try:
-            return self.graph.add(word.name, word.arguments or None, name=word.given or None)
+            return self.graph.add(word.name, word.arguments or None, name=word.given or word.name)
         except (av.error.FFmpegError, OSError, ValueError) as error:
             if not isinstance(error, av.error.FFmpegError | OSError):
                 raise MediaError(
@@ -73,8 +74,8 @@ class Built:
 
     def _link(self, words: tuple[FilterWord, ...]) -> None:
         labelled: dict[str, End] = {}
-        waiting: list[tuple[str, FilterContext, int]] = []
-        before: tuple[int, FilterContext, list[int]] | None = None  # outputs without a label
+        waiting: list[tuple[str, Context, int]] = []
+        before: tuple[int, Context, list[int]] | None = None  # outputs without a label
         for word, context in zip(words, self.contexts, strict=True):
             inputs = list(range(len(context.inputs)))
             if len(word.inputs) > len(inputs) or len(word.outputs) > len(context.outputs):
@@ -111,7 +112,7 @@ class Built:
         self,
         ends: dict[str, End],
         usual: str,
-        left: tuple[int, FilterContext, list[int]],
+        left: tuple[int, Context, list[int]],
     ) -> None:
         """Give an end without a label the usual name; there is one of it."""
         _, context, places = left
@@ -123,7 +124,7 @@ class Built:
                 )
             ends[usual] = (context, place)
 
-    def _join(self, source: FilterContext, output: int, sink: FilterContext, place: int) -> None:
+    def _join(self, source: Context, output: int, sink: Context, place: int) -> None:
         try:
             source.link_to(sink, output, place)
         except (av.error.FFmpegError, OSError) as error:

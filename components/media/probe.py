@@ -129,10 +129,16 @@ def probe(path: str | Path) -> MediaReport:
 class Probe(ThreadedComponent):
     """Reports on each recording that is named to it; in a thread, as decoding takes its time.
 
-    Example: `Pipeline(Record("out.ts"), Probe(), ConsoleEchoer())`.
+    Example:
+        >>> card = TestCard(size=(160, 90), seconds=1, realtime=False)
+        >>> Pipeline(card, Encode(audio=""), Record("card.ts"), Probe(), kept := DataSink()).run()
+        >>> kept.messages[0].frames
+        25
 
     Boxes: "inbox" paths, or `Recorded` as Record sends it; "outbox" a `MediaReport` for each;
-    "control". How it ends: when its inbox has, or when told on "control". It fails for a file that
+    "control".
+
+    How it ends: when its inbox has, or when told on "control". It fails for a file that
     is not media.
     """
 
