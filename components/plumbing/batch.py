@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
 from kamesh import Component
+from kamesh.components.plumbing.measuring import byte_length
 from kamesh.components.plumbing.refusing import at_least
 from kamesh.components.sending import sending
 
@@ -24,7 +25,7 @@ class Batch(Component):
     A batch is sent when it holds `size` messages (default 1024); before the message that would bring it
     to more than `max_bytes`; and `seconds` after its first message came. Without the last two there is
     no such limit. A single message of more than `max_bytes` is a batch by itself. `measure` gives the
-    bytes of a message (default: `len`).
+    bytes of a message (default: of bytes, text and arrays as they are).
 
     Example:
         >>> run(Batch(2), [1, 2, 3])["outbox"]
@@ -50,7 +51,7 @@ class Batch(Component):
         seconds: float | None = None,
         max_bytes: int | None = None,
         *,
-        measure: Callable[[Any], int] = len,
+        measure: Callable[[Any], int] = byte_length,
         name: str | None = None,
     ) -> None:
         """Take the limits; WrongFigure for a size or bytes below 1, or below 0 seconds."""

@@ -42,7 +42,8 @@ class LikeFile(io.RawIOBase):
     What is written goes to its `inbox` (default "inbox") in messages of at most 64 KiB, what is read
     comes from its `outbox` (default "outbox"), whose messages are bytes, or like bytes. `timeout` is how
     many seconds a read or a write may wait (default None: for ever); then it raises LikeFileTimeout, a
-    TimeoutError, and nothing is lost: it can be tried again. `read()` with no size waits for the end.
+    TimeoutError, and nothing is lost: it can be tried again (but a buffered file around it may lose what
+    it had read by halves, as with sockets). `read()` with no size waits for the end.
 
     It is a raw stream: a read gives what there is, at least one byte. For text, and for reads of exact
     sizes, put `io.BufferedReader`, `io.BufferedRWPair` or `io.TextIOWrapper` around it, as with any.

@@ -76,7 +76,9 @@ class OrderedMerger(_Merging):
     The inboxes are those named, or with one number n, "1" to "n". `key` gives what to sort by, such as
     a time (default: the message itself); of equals, the one at the earlier named inbox goes first. It
     waits until every stream that may still bring something has a message to compare. With `patience`
-    it waits that many seconds for one that is silent, and then goes on without it until it speaks.
+    it waits that many seconds for one that is silent, and then goes on without it until it speaks. (Give
+    it where the streams are parts of one: while one of them is silent, the others' inboxes fill, and a
+    source that has to wait for these would never send what is waited for.)
     What is sent on "outbox" is always in order: a message that comes too late for that, or from a
     stream that is itself not sorted, goes to "late", and is counted.
 

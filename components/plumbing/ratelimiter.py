@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.plumbing.bucket import Bucket
+from kamesh.components.plumbing.measuring import byte_length
 from kamesh.components.plumbing.refusing import WrongFigure
 
 __all__ = ["RateLimiter"]
@@ -24,7 +25,8 @@ class RateLimiter(Component):
     `per_second` is messages a second, `bytes_per_second` bytes a second; at least one of them is given.
     After a rest, up to `burst` messages (default 1) and `byte_burst` bytes (default: a second's worth)
     pass at once. A message of more bytes than `byte_burst` passes when none are owed, and those after
-    it wait the longer. `measure` gives the bytes of a message (default: `len`).
+    it wait the longer. `measure` gives the bytes of a message (default: of bytes, text and arrays as they
+    are). RateLimiter(1 / s) keeps messages s seconds apart.
 
     Example:
         >>> class When(Component):
@@ -55,7 +57,7 @@ class RateLimiter(Component):
         *,
         bytes_per_second: float | None = None,
         byte_burst: float | None = None,
-        measure: Callable[[Any], int] = len,
+        measure: Callable[[Any], int] = byte_length,
         name: str | None = None,
     ) -> None:
         """Take the rates; WrongFigure for none at all, or one that is not above 0."""

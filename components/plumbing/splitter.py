@@ -39,8 +39,8 @@ class RemoveSink:
 class Splitter(Component):
     """Copies what comes to every receiver that is plugged in at the time.
 
-    `sinks` are components whose "inbox" is plugged in to begin with. Others are by `add_sink` and
-    `remove_sink`, from the event loop's own thread, or by message: AddSink and RemoveSink on "control"
+    `sinks` are components whose "inbox" is plugged in to begin with. Others come and go by `add_sink` and
+    `remove_sink`, called in the event loop's own thread, or by message: AddSink and RemoveSink on "control"
     reach it even while a receiver that reads nothing makes it wait. Adding what is there already and
     removing what is not changes nothing. A receiver that is slow makes the source wait, and so the
     others: give it another `policy` ("drop_oldest", "drop_newest", "latest") where that must not be. A

@@ -1,12 +1,15 @@
 """Batch: by number, by bytes, by age; every message in exactly one."""
 
+from array import array
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from timed import timed
 
-from kamesh import Pipeline, Shutdown
+from kamesh import ComponentFailed, Pipeline, Shutdown
 from kamesh.components.plumbing import Batch
+from kamesh.components.plumbing.measuring import byte_length
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.testing import keeps_promises, run
 
@@ -102,3 +105,16 @@ def test_figures_that_make_no_sense(make, sentence):
     """They are refused when it is made."""
     with pytest.raises(ValueError, match=sentence):
         make()
+
+
+def test_what_has_no_bytes():
+    """A message that cannot be measured fails it, in a sentence; where none is asked for, none is."""
+    with pytest.raises(ComponentFailed, match=r"7 has no length in bytes; say with measure="):
+        run(Batch(max_bytes=9), [7])
+    assert run(Batch(2), [7, 8])["outbox"] == [(7, 8)]
+
+
+def test_bytes_are_bytes():
+    """Of text those in UTF-8, of a view those it shows."""
+    assert [byte_length(one) for one in (b"abc", "abc", "größe")] == [3, 3, 7]
+    assert byte_length(memoryview(array("d", [1.0, 2.0]))) == 16

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from timed import At, When
 
 from kamesh import Graphline, ProducerFinished
-from kamesh.components.plumbing import Merger, OrderedMerger, WrongFigure
+from kamesh.components.plumbing import Filter, Merger, OrderedMerger, WrongFigure
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.errors import NameTaken
 from kamesh.testing import keeps_promises, run, run_coroutine
@@ -113,6 +113,28 @@ def test_patience():
     )
     assert came == [(1.0, 10), (1.0, 20), (2.0, 30), (4.0, 40)]
     assert late == [15]
+
+
+def test_parts_of_one_stream():
+    """One that rarely has anything does not stop the source for ever, where there is patience."""
+    got = DataSink()
+    part = OrderedMerger("all", "some", patience=0.1)
+    part._inbox("all").bound = 4
+    graph = Graphline(
+        SOURCE=DataSource(range(500)),
+        SOME=Filter(lambda n: n % 100 == 99),
+        MERGE=part,
+        LATE=DataSink(got.messages),
+        SINK=got,
+        linkages={
+            ("SOURCE", "outbox"): [("MERGE", "all"), ("SOME", "inbox")],
+            ("SOME", "outbox"): ("MERGE", "some"),
+            ("MERGE", "outbox"): ("SINK", "inbox"),
+            ("MERGE", "late"): ("LATE", "inbox"),
+        },
+    )
+    run_coroutine(graph.run_async())
+    assert sorted(got.messages) == sorted([*range(500), *range(99, 500, 100)])
 
 
 def test_told_to_finish_it_waits_no_more():

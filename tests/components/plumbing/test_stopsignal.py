@@ -1,6 +1,8 @@
 """StopOnSignal: a stream that ends in good order when the process is asked to stop."""
 
 import signal
+import subprocess
+import sys
 import threading
 from itertools import count
 
@@ -130,6 +132,41 @@ def test_a_handler_of_the_users_own_is_put_back():
         assert mine == ["mine"]
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+SCRIPT = """
+from kamesh import Component, Pipeline
+from kamesh.components.files import LineWriter
+from kamesh.components.plumbing import StopOnSignal
+
+class Counting(Component):
+    def main(self):
+        for number in range(5):
+            self.send(f"{number}")
+        yield self.pause(0.05)
+        print("ready", flush=True)
+        while not self.stopping():
+            yield self.pause()
+
+Pipeline(Counting(), StopOnSignal(), LineWriter("out.txt")).run()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("which", [signal.SIGINT, signal.SIGTERM])
+def test_a_process_that_is_told_to_stop(which, tmp_path):
+    """While all sleeps, a signal from outside ends the run; files are whole, and the program goes on."""
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], cwd=tmp_path, stdout=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            process.send_signal(which)
+            said, _ = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert (said, process.returncode) == ("done\n", 0)
+    assert (tmp_path / "out.txt").read_text() == "0\n1\n2\n3\n4\n"
 
 
 def test_where_it_cannot_hear():
