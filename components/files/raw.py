@@ -11,16 +11,14 @@ Laws
 
 from __future__ import annotations
 
-import errno
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, ClassVar
 
 from kamesh import ThreadedComponent
+from kamesh.components.files.atomic import complete, encoded, sync_folder, whole_target
+from kamesh.components.files.errors import FileError, said, sentence
 from kamesh.components.sending import shut_down
-from kamesh.errors import KameshError
 from kamesh.linking import did_you_mean
 
 __all__ = ["FileError", "FileReader", "FileWriter", "sentence"]
@@ -29,16 +27,16 @@ CHUNK = 65536  # bytes read at a time: large for a message, small for a queue of
 MODES = ("replace", "append", "new", "whole")
 
 
-class FileError(KameshError, OSError):
-    """A file could not be opened, read or written."""
-
-
 class FileReader(ThreadedComponent):
     """Sends a file as bytes.
 
-    Example: `Pipeline(FileReader("film.ts"), FileWriter("copy.ts")).run()`.
+    `chunk` is how many bytes a message has at most (default 64 KiB).
 
-    `chunk` is how many bytes a message has at most.
+    Example:
+        >>> Pipeline(DataSource(["one", "two"]), FileWriter("numbers")).run()
+        >>> Pipeline(FileReader("numbers", 4), print).run()
+        b'onet'
+        b'wo'
 
     Boxes: "outbox" bytes, in order; "control".
 
@@ -61,7 +59,7 @@ class FileReader(ThreadedComponent):
 
     def main(self) -> None:
         """Send chunk after chunk."""
-        with _said(self.file, "read"), self.file.open("rb", buffering=0) as file:
+        with said(self.file, "read"), self.file.open("rb", buffering=0) as file:
             while not shut_down(self) and (data := file.read(self.chunk)):
                 self.bytes += len(data)
                 self.send(data)
@@ -74,12 +72,15 @@ class FileReader(ThreadedComponent):
 class FileWriter(ThreadedComponent):
     """Writes what arrives to a file, as it is.
 
-    Example: `Pipeline(FileReader("film.ts"), FileWriter("copy.ts", mode="whole")).run()`.
-
     `mode` is "replace" (what the file held is gone at the start), "append" (goes on at its end),
     "new" (refuses a file that exists), or "whole": written beside it under the name `path + ".part"`
     and put in its place, on the disk, when the stream has ended well; until then, and if the stream
-    breaks or a Shutdown comes, what was there before stays.
+    breaks, the disk fills or a Shutdown comes, what was there before stays.
+
+    Example:
+        >>> Pipeline(DataSource(["one", "two"]), FileWriter("numbers", mode="whole")).run()
+        >>> Pipeline(FileReader("numbers"), print).run()
+        b'onetwo'
 
     Boxes: "inbox" bytes, or str to be encoded in UTF-8; "control".
 
@@ -105,91 +106,41 @@ class FileWriter(ThreadedComponent):
 
     def main(self) -> None:
         """Write message after message."""
+        if self.mode == "whole":
+            with said(self.file, "replaced"):
+                self._write_whole(whole_target(self.file))
+            return
         how = {"append": "ab", "new": "xb"}.get(self.mode, "wb")
-        with _said(self.file, "written"):
-            if self.mode == "whole":
-                self._write_whole(self.file.with_name(self.file.name + ".part"))
-                return
-            with self.file.open(how) as out:
-                self._write_all(out)
-
-    def _write_whole(self, part: Path) -> None:
-        if self.file.exists() and not self.file.is_file():
-            raise FileError(f"{self.file} cannot be replaced as a whole: it is no file")
-        with part.open("wb") as out:
+        with said(self.file, "written"), self.file.open(how) as out:
             self._write_all(out)
-            out.flush()
-            os.fsync(out.fileno())
+
+    def _write_whole(self, target: Path) -> None:
+        part = target.with_name(target.name + ".part")
+        try:
+            with part.open("wb") as out:
+                self._write_all(out)
+                complete(out, target)
+        except BaseException:
+            with suppress(OSError):  # the mistake itself is what is said
+                part.unlink(missing_ok=True)
+            raise
         if self.inbox.failure is not None:
             raise FileError(
                 f"{self.file} is left as it was, as what was to be written broke off "
                 f"({self.inbox.failure}); what came of it is in {part}"
             )
         if not shut_down(self):
-            part.replace(self.file)
-            _sync_folder(self.file.parent)
+            part.replace(target)
+            sync_folder(target.parent)
 
     def _write_all(self, out: IO[bytes]) -> None:
         for message in self.inbox:
-            data = self._encoded(message)
+            data = encoded(message, self.file)
             out.write(data)
             self.bytes += len(data)
             if not self.data_ready():
                 out.flush()
 
-    def _encoded(self, message: object) -> bytes | bytearray | memoryview:
-        match message:
-            case bytes() | bytearray() | memoryview():
-                return message
-            case str():
-                return message.encode()
-        raise FileError(
-            f"{self.file} was to be written with a {type(message).__name__}: only bytes and str go "
-            f"into a file as they are (LineWriter writes anything, one a line)"
-        )
-
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
         return {"bytes": self.bytes}
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring a new name to the disk."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-@contextmanager
-def _said(path: Path, done: str) -> Iterator[None]:
-    """Put what the system says of `path` into a sentence."""
-    try:
-        yield
-    except FileError:
-        raise
-    except OSError as error:
-        raise FileError(sentence(error, path, done)) from error
-
-
-def sentence(error: OSError, path: Path, done: str) -> str:
-    """Say in a sentence why `path` could not be `done` ("read" or "written")."""
-    folder = path.parent
-    match error.errno:
-        case errno.ENOENT if folder.is_dir():
-            near = did_you_mean(path.name, (each.name for each in folder.iterdir()))
-            return f"there is no file {path}{near}"
-        case errno.ENOENT | errno.ENOTDIR:
-            return f"{path} cannot be {done}: there is no folder {folder}"
-        case errno.EEXIST:
-            return f"{path} exists already, and it was asked for as new"
-        case errno.EISDIR:
-            return f"{path} cannot be {done}: it is a folder"
-        case errno.EACCES | errno.EPERM:
-            return f"{path} cannot be {done}: this user has no permission to"
-        case errno.EROFS:
-            return f"{path} cannot be written: {folder} can only be read"
-        case errno.ENOSPC | errno.EDQUOT:
-            return f"{path} is not complete: the disk that holds it is full"
-    return f"{path} cannot be {done}: {error.strerror or error}"

@@ -19,9 +19,13 @@ __all__ = ["LineReader", "LineWriter"]
 class LineReader(Pipeline):
     """Sends the lines of a text file: a FileReader and SplitLines.
 
-    Example: `Pipeline(LineReader("names.txt"), str.upper, ConsoleEchoer()).run()`.
-
     `encoding` and `errors` as SplitLines has them.
+
+    Example:
+        >>> Pipeline(DataSource(["ada", "grace"]), LineWriter("names.txt")).run()
+        >>> Pipeline(LineReader("names.txt"), str.upper, print).run()
+        ADA
+        GRACE
 
     Boxes: "outbox" the lines, as str without their line feed; "control".
 
@@ -45,11 +49,17 @@ class LineReader(Pipeline):
 class LineWriter(Pipeline):
     """Writes each message on a line of its own: JoinLines and a FileWriter.
 
-    Example: `Pipeline(ConsoleReader(), LineWriter("notes.txt", mode="append")).run()`.
-
     `mode` as FileWriter has it: "replace", "append", "new" or "whole".
 
-    Boxes: "inbox" anything; "control". How it ends: as FileWriter does.
+    Example:
+        >>> Pipeline(DataSource(["one", 2]), LineWriter("notes.txt", mode="append")).run()
+        >>> Pipeline(LineReader("notes.txt"), print).run()
+        one
+        2
+
+    Boxes: "inbox" anything; "control".
+
+    How it ends: as FileWriter does.
     """
 
     def __init__(self, path: str | Path, mode: str = "replace", *, name: str | None = None) -> None:

@@ -26,7 +26,7 @@ from kamesh.components.framing.incremental import (
 __all__ = ["JoinMessagePack", "MessagePackJoiner", "MessagePackSplitter", "SplitMessagePack"]
 
 SLICE = 65536  # bytes looked at in one go
-ROOM = 4096  # bytes that are made room for at first: msgpack's own MiB is much for a thousand streams
+ROOM = 4096  # bytes that room is made for at first: msgpack's own MiB adds up where streams do
 TIMESTAMPS_AS_DATETIMES = 3
 
 
