@@ -16,7 +16,7 @@ from kamesh.runtime import current_runtime
 from kamesh.strand import Strand
 from kamesh.wiring import link
 
-__all__ = ["Backplane", "PublishTo", "SubscribeTo"]
+__all__ = ["AtBackplane", "Backplane", "PublishTo", "SubscribeTo"]
 
 
 def _service(name: str) -> str:
@@ -45,15 +45,19 @@ class Backplane(Component):
 
     def main(self) -> Generator[None, None, None]:
         """Offer itself, and pass on what is published."""
-        current_runtime().services.register(_service(self.topic), self._strand, "inbox")
+        self.offer()
         over = self._strand.stopping if self.until_finished else self._strand.told
         while not over():
             self.send_all(self.inbox)
             yield self.pause()
 
+    def offer(self) -> None:
+        """Let itself be found by its name; NameTaken if there is one of that name."""
+        current_runtime().services.register(_service(self.topic), self._strand, "inbox")
 
-class _AtBackplane(Component):
-    """What publishers and subscribers share: to find the backplane, whenever it comes."""
+
+class AtBackplane(Component):
+    """What those at a backplane share: to find it, whenever it comes. They run on its node."""
 
     def __init__(self, name: str, *, component_name: str | None = None) -> None:
         super().__init__(name=component_name)
@@ -69,7 +73,7 @@ class _AtBackplane(Component):
         return found[0]
 
 
-class PublishTo(_AtBackplane):
+class PublishTo(AtBackplane):
     """Publishes to a backplane what comes to its inbox.
 
     Example: `Pipeline(ConsoleReader(), PublishTo("NEWS"))`.
@@ -91,7 +95,7 @@ class PublishTo(_AtBackplane):
             yield self.pause()
 
 
-class SubscribeTo(_AtBackplane):
+class SubscribeTo(AtBackplane):
     """Sends on what is published to a backplane, from when it is linked.
 
     Example: `Pipeline(SubscribeTo("NEWS"), ConsoleEchoer())`; `policy` says what happens when who

@@ -1,0 +1,171 @@
+"""What coupled backplanes say to each other, and what they tell their subscribers.
+
+Laws
+1. Each is a frozen record that crosses processes as it is.
+2. What comes in a session is numbered from 0, so that whoever receives it sees a gap, a repeat, or a
+   leftover of another session without having to trust the linkage.
+
+A vector says for each origin (one run of one backplane) how many of its messages have been delivered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from kamesh.codec import register
+
+__all__ = [
+    "Ack",
+    "Again",
+    "Copy",
+    "Cut",
+    "Hello",
+    "Missed",
+    "Probe",
+    "Snapshot",
+    "Start",
+    "Status",
+    "Streamed",
+    "Told",
+    "Vector",
+]
+
+Vector: TypeAlias = Mapping[str, int]
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The state that a backplane keeps, exactly as of where it stands in the stream.
+
+    It takes the place of whatever its receiver had before. `missed` says how many messages could not
+    be had one by one since then: they are in `state`, and in no other message.
+    """
+
+    state: Any
+    missed: int = 0
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Reports that `count` messages could not be delivered one by one to the backplane `who`."""
+
+    who: str
+    count: int
+    why: str
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Says of one backplane with whom it is coupled and what it and these have; the newest counts.
+
+    `counts` says it by origin; `published` is how many messages it has published itself, and with
+    `ended` no more will be. It is passed on to all that can be reached.
+    """
+
+    who: str
+    number: int
+    peers: tuple[str, ...]
+    counts: Vector
+    published: int
+    ended: bool
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Asks for a stream, as session number `session`, of all that is not in `vector`.
+
+    `fresh`: nothing has been delivered at `who` yet. `keep` names what is kept there.
+    """
+
+    who: str
+    session: int
+    vector: Vector
+    fresh: bool
+    keep: str
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Begins a session in which everything that was asked for follows."""
+
+    session: int
+    index: int
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """Begins a session for one that is fresh: it may become a copy of who sends this.
+
+    The log follows, which begins behind `floor`; when it has come to `present`, the state is `state`.
+    """
+
+    session: int
+    index: int
+    floor: Vector
+    present: Vector
+    state: Any
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Stands for all that is in `vector`: who sends this has not got it one by one, only `state`.
+
+    `base` is where the one it was made for stood; `missed` is how many messages that one had been owed.
+    """
+
+    session: int
+    index: int
+    vector: Vector
+    base: Vector
+    missed: int
+    state: Any
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One message: the `seq`-th (from 1) that was published at `origin`."""
+
+    session: int
+    index: int
+    origin: str
+    seq: int
+    message: Any
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """Says that the first `count` records of a session have been delivered."""
+
+    session: int
+    count: int
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """Says that so many records of a session have been sent: whoever lacks some asks anew."""
+
+    session: int
+    index: int
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Again:
+    """Says that a session cannot go on: ask anew."""
+
+    session: int
+
+
+Streamed: TypeAlias = Start | Copy | Cut | Told
