@@ -52,8 +52,9 @@ def _component(
         places = ", ".join(f"{node}/{component.name}.{name}" for node, component in found)
         raise UnknownName(f"{box!r} is on several nodes: write one of {places}")
     known = [f"{node}/{component.name}" for node, component in _components(reports)]
+    near = did_you_mean(path, [*known, *(c.name for _, c in _components(reports))])
     raise UnknownName(
-        f"nothing that runs is called {path!r}{did_you_mean(path, known)}; there is: "
+        f"nothing that runs is called {path!r}{near}; there is: "
         + (", ".join(known) or "nothing")
     )
 

@@ -1,0 +1,136 @@
+"""`kamesh record` and `replay` with real nodes: the same messages again, Ctrl-C, kill -9, a full inbox."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+from hosts import Host, until
+
+from kamesh.components.journal import open_journal
+
+NUMBERS = """
+[nodes.source]
+[nodes.sink]
+[components.NUMBERS]
+use = "parts:Numbers"
+with = {{ count = {count}, every = 0.01, burst = {burst} }}
+node = "source"
+[components.KEEP]
+use = "parts:Keep"
+with = {{ file = "kept.txt" }}
+node = "sink"
+[[linkages]]
+from = "NUMBERS.outbox"
+to = "KEEP.inbox"
+"""
+
+KEEP = """
+[nodes.sink]
+[components.WAIT]
+use = "parts:Numbers"
+with = { every = 60.0 }
+node = "sink"
+[components.KEEP]
+use = "parts:Keep"
+with = { file = "again.txt" }
+node = "sink"
+[components.SLOW]
+use = "slowly:Slow"
+node = "sink"
+[components.KEEPSLOW]
+use = "parts:Keep"
+with = { file = "slowly.txt" }
+node = "sink"
+[[linkages]]
+from = "SLOW.outbox"
+to = "KEEPSLOW.inbox"
+"""
+
+SLOWLY = """
+from kamesh import Component
+
+class Slow(Component):
+    bounds = {"inbox": 8}
+
+    def main(self):
+        while not self.stopping():
+            for _ in range(min(8, len(self.inbox))):
+                self.send(self.recv())
+            yield self.pause(0.02)
+            yield self.pause(0.02)
+"""
+
+
+def up(host: Host, name: str, text: str, nodes: int) -> None:
+    """Start a topology."""
+    host.topology(name, text)
+    assert host.kamesh("up", name).code == 0
+    host.linked(nodes)
+
+
+def numbers(path: Path) -> list[int]:
+    """Give what is in a journal."""
+    with open_journal(path) as journal:
+        return [number for record in journal for number in record.messages()]
+
+
+def test_recorded_in_one_run_and_played_into_another(host: Host) -> None:
+    """Ctrl-C ends a recording well; played into another mesh, each message arrives once, in order.
+
+    So it is with an inbox that is full again and again.
+    """
+    up(host, "live.toml", NUMBERS.format(count=10**9, burst=5), 2)
+    journal = host.folder / "live.kj"
+    recording = host.start("record", "NUMBERS.outbox", "live.kj", "--json")
+    until(lambda: journal.exists() and journal.stat().st_size > 3000, "something is recorded")
+    recording.signal(signal.SIGINT)
+    ended = recording.ended()
+    assert ended.code == 0, ended
+    told = json.loads(ended.out)
+    held = numbers(journal)
+    assert told["messages"] == len(held) == told["boxes"]["source/NUMBERS.outbox"]
+    assert told["missed"] == 0
+    assert held == list(range(held[0], held[0] + len(held)))
+    assert host.kamesh("down").code == 0
+
+    host.write("slowly.py", SLOWLY)
+    up(host, "other.toml", KEEP, 1)
+    played = host.kamesh("replay", "live.kj", "KEEP.inbox", "--speed", "2", "--json")
+    assert played.code == 0, played
+    assert json.loads(played.out)["messages"] == len(held)
+    until(lambda: len(host.read("again.txt")) >= len(held), "all have arrived")
+    assert [int(line) for line in host.read("again.txt")] == held
+
+    slowly = host.kamesh("replay", "live.kj", "sink/SLOW.inbox", "--speed", "0")
+    assert slowly.code == 0, slowly
+    until(lambda: len(host.read("slowly.txt")) >= len(held), "a full inbox loses nothing")
+    assert [int(line) for line in host.read("slowly.txt")] == held
+
+
+def test_killed_while_it_records(host: Host) -> None:
+    """After kill -9 the journal has all that was written before, and plays; the mesh goes on."""
+    up(host, "live.toml", NUMBERS.format(count=10**9, burst=20), 2)
+    journal = host.folder / "live.kj"
+    recording = host.start("record", "NUMBERS.outbox", "live.kj")
+    until(lambda: journal.exists() and journal.stat().st_size > 3000, "something is recorded")
+    os.kill(recording.pid, signal.SIGKILL)
+    recording.process.wait()
+    held = numbers(journal)
+    assert len(held) > 100
+    assert held == list(range(held[0], held[0] + len(held)))
+    info = host.kamesh("replay", "live.kj", "--info")
+    assert info.code == 0
+    assert "the recording was broken off" in info.out
+    before = len(host.read("kept.txt"))
+    until(lambda: len(host.read("kept.txt")) > before + 100, "the mesh goes on")
+
+
+def test_a_stream_that_ends_ends_the_recording(host: Host) -> None:
+    """When the outbox ends, so does the recording, with nothing missed at its end."""
+    up(host, "live.toml", NUMBERS.format(count=1500, burst=10), 2)
+    done = host.kamesh("record", "NUMBERS.outbox", "live.kj", "--json")
+    held = numbers(host.folder / "live.kj")
+    assert held[-1] == 1500, done
+    assert held == list(range(held[0], 1501))
+    assert json.loads(done.out)["missed"] == 0
