@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from typing import ClassVar
 
 from kamesh import Component, ProducerFinished, Shutdown
@@ -100,7 +99,7 @@ class Calling(Component):
             if not await self._connect(stream):
                 return None
         except (OSError, UnicodeError) as error:
-            sentence = trouble(_first_of(error), self.where)
+            sentence = trouble(error, self.where)
             wait = self._backoff.failed(random.random())
             self._tell(Refused(self.where, sentence, -1.0 if wait is None else wait))
             if wait is None:
@@ -110,19 +109,23 @@ class Calling(Component):
 
     async def _connect(self, stream: Dialled) -> bool:
         """Connect within the time-out; False if it is told to end meanwhile."""
-        task = asyncio.create_task(asyncio.wait_for(self.dial(stream), self.timeout))
+        task = asyncio.create_task(self._dial(stream))
         task.add_done_callback(lambda _: self.stirred())
         try:
             while not task.done():
-                if self._is_told():
+                if self._is_told() and self._stream is not stream:
                     return False
-                await self.wait()
+                await self.wait()  # once it is connected, it is over in a moment
         finally:
             if not task.done():
                 task.cancel()
                 await asyncio.wait([task])
         task.result()
         return True
+
+    async def _dial(self, stream: Dialled) -> None:
+        async with asyncio.timeout(self.timeout):
+            await self.dial(stream)
 
     async def _converse(self, stream: Dialled) -> float | None:
         """See a connection to its end; then say how to go on."""
@@ -238,9 +241,3 @@ class Calling(Component):
             "bytes_out": self._sent + sum(s.sent for s in open_now),
             "untold": self._untold,
         }
-
-
-def _first_of(error: OSError | UnicodeError) -> BaseException:
-    """Give the first of several errors that asyncio has made one of: of each address one."""
-    found = re.match(r"Multiple exceptions: \[Errno (\d+)\]", str(error))
-    return OSError(int(found[1]), "") if found else error

@@ -11,13 +11,12 @@ from typing import Any
 
 from kamesh.components.network.calling import Calling
 from kamesh.components.network.dialled import Dialled
+from kamesh.components.network.dialling import connect_tcp, connect_unix, hand_over
 from kamesh.components.network.messages import Peer
 from kamesh.components.network.tls import TLS, subject_of
 from kamesh.components.network.trouble import checked_port, shown
 
 __all__ = ["TCPClient", "TLSClient", "UnixClient"]
-
-EYEBALLS = 0.25  # seconds after which the next address is tried as well (RFC 8305)
 
 
 class TCPClient(Calling):
@@ -60,14 +59,8 @@ class TCPClient(Calling):
 
     async def dial(self, stream: Dialled) -> None:
         """Connect to the first address that answers."""
-        await asyncio.get_running_loop().create_connection(
-            lambda: stream,
-            self.host,
-            self.port,
-            ssl=self._ssl,
-            ssl_handshake_timeout=self.timeout if self._ssl else None,
-            happy_eyeballs_delay=EYEBALLS,
-        )
+        connected = await connect_tcp(self.host, self.port)
+        await hand_over(connected, stream, self._ssl, self.host, self.timeout)
 
     def peer_of(self, transport: asyncio.Transport) -> Peer:
         """Name both ends, and whom the certificate names."""
@@ -125,7 +118,7 @@ class UnixClient(Calling):
 
     async def dial(self, stream: Dialled) -> None:
         """Connect to the socket."""
-        await asyncio.get_running_loop().create_unix_connection(lambda: stream, self.where)
+        await hand_over(await connect_unix(self.where), stream)
 
     def peer_of(self, transport: asyncio.Transport) -> Peer:
         """Name the path."""

@@ -16,7 +16,7 @@ import stat
 
 from kamesh.components.network.trouble import ListenError, shown, trouble
 
-__all__ = ["listen_tcp", "listen_unix", "remove_unix"]
+__all__ = ["keep_alive", "listen_tcp", "listen_unix", "remove_unix"]
 
 BACKLOG = 1024  # connections the system keeps until they are accepted (it may allow fewer)
 KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}  # seconds, seconds, times
@@ -48,6 +48,15 @@ async def listen_tcp(host: str, port: int, loop: asyncio.AbstractEventLoop) -> l
     return sockets
 
 
+def keep_alive(one: socket.socket) -> None:
+    """Have the system find out, in some two minutes, when the other end's machine is gone."""
+    if one.family != socket.AF_UNIX:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for option, value in KEEP_ALIVE.items():
+            if hasattr(socket, option):
+                one.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+
+
 def _listen(family: int, address: object, others: bool) -> socket.socket | None:
     """Listen at one address; None for a family that this machine has not, if there are others."""
     try:
@@ -58,10 +67,7 @@ def _listen(family: int, address: object, others: bool) -> socket.socket | None:
         raise
     try:
         one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        one.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # those accepted inherit it
-        for option, value in KEEP_ALIVE.items():
-            if hasattr(socket, option):
-                one.setsockopt(socket.IPPROTO_TCP, getattr(socket, option), value)
+        keep_alive(one)  # those accepted inherit it
         if family == socket.AF_INET6:
             one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
         one.bind(address)  # type: ignore[arg-type]  # what getaddrinfo has given

@@ -1,10 +1,13 @@
 """What servers and clients decide without a socket: patience, backoff."""
 
+import socket
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kamesh.components.network.backoff import Backoff
+from kamesh.components.network.dialling import in_turn
 from kamesh.components.network.patience import Limits, Verdict, Watch
 from kamesh.errors import NotSuitable
 
@@ -72,3 +75,11 @@ def test_for_ever_is_for_ever():
     """With no limit it never gives up, and the wait stays at its longest."""
     backoff = Backoff(None, first=1.0, longest=30.0)
     assert [backoff.failed(1.0) for _ in range(2000)][-1] == 30.0
+
+
+def test_addresses_are_tried_by_families_in_turn():
+    """Of a host with both, the first of each comes before the second of any (RFC 8305)."""
+    six, four = int(socket.AF_INET6), int(socket.AF_INET)
+    found = [(six, "a"), (six, "b"), (six, "c"), (four, "1"), (four, "2")]
+    assert in_turn(found) == [(six, "a"), (four, "1"), (six, "b"), (four, "2"), (six, "c")]
+    assert in_turn([]) == []
