@@ -164,7 +164,7 @@ class Repeat(_OneAfterAnother):
         at_least(0, wait, "the seconds between two")
         self.factory = factory
         self.times = times
-        self.wait = wait
+        self.between = wait
         self._due: float | None = None  # when the next one's turn is
 
     def following(self) -> Part | None:
@@ -172,7 +172,7 @@ class Repeat(_OneAfterAnother):
         if self.is_over():
             return None
         if self._due is None:
-            self._due = self.now() + (self.wait if self.made else 0.0)
+            self._due = self.now() + (self.between if self.made else 0.0)
         if self._due > self.now():
             return None
         self._due = None

@@ -120,7 +120,8 @@ class LossyConnector(Component):
 
     def _deliver(self) -> Generator[None, None, None]:
         """Send what is due; if nothing is, wait."""
-        now, ready, room = self.now(), [], max(self.room(), 0)
+        now, room = self.now(), max(self.room(), 0)
+        ready: list[object] = []
         while self._on_the_way and self._on_the_way[0][0] <= now and len(ready) < room:
             ready.append(heappop(self._on_the_way)[2])
         self.passed += len(ready)

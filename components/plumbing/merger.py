@@ -9,7 +9,7 @@ Laws
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from heapq import heapify, heappop, heapreplace
 from typing import Any, ClassVar
 
@@ -26,7 +26,8 @@ class _Merging(Component):
 
     inboxes: ClassVar = {"control": "told here to finish or to stop"}
 
-    def __init__(self, *inboxes: str | int, name: str | None = None) -> None:
+    def __init__(self, inboxes: Iterable[str] | int, *, name: str | None = None) -> None:
+        """Take the names of the inboxes, or how many there are."""
         super().__init__(name=name)
         taken = (*self._strand.inboxes, *self._strand.outboxes)
         names = box_names(inboxes, f"a {type(self).__name__}", taken)
@@ -36,12 +37,12 @@ class _Merging(Component):
 class Merger(_Merging):
     """Sends on what comes at any of its inboxes, as it comes.
 
-    The inboxes are those named, or with one number n, "1" to "n". Where messages wait at several of
+    `inboxes` are their names, or a number n for "1" to "n". Where messages wait at several of
     them, these take turns, one message each, so that a busy one never keeps out another. (Several
     outboxes may also be linked to one inbox directly: then they share its room as they can.)
 
     Example:
-        >>> run(Merger("left", "right"), {"left": "abc", "right": "x"})["outbox"]
+        >>> run(Merger(["left", "right"]), {"left": "abc", "right": "x"})["outbox"]
         ['a', 'x', 'b', 'c']
 
     Boxes: those named are its inboxes (there is an "inbox" only if you name one so, and in a Pipeline
@@ -73,7 +74,7 @@ class Merger(_Merging):
 class OrderedMerger(_Merging):
     """Merges streams that are sorted into one that is sorted.
 
-    The inboxes are those named, or with one number n, "1" to "n". `key` gives what to sort by, such as
+    `inboxes` are their names, or a number n for "1" to "n". `key` gives what to sort by, such as
     a time (default: the message itself); of equals, the one at the earlier named inbox goes first. It
     waits until every stream that may still bring something has a message to compare. With `patience`
     it waits that many seconds for one that is silent, and then goes on without it until it speaks. (Give
@@ -83,7 +84,7 @@ class OrderedMerger(_Merging):
     stream that is itself not sorted, goes to "late", and is counted.
 
     Example:
-        >>> run(OrderedMerger("left", "right"), {"left": [1, 4, 2], "right": [2, 3, 5]})
+        >>> run(OrderedMerger(["left", "right"]), {"left": [1, 4, 2], "right": [2, 3, 5]})
         {'outbox': [1, 2, 3, 4, 5], 'late': [2], 'signal': [...]}
 
     Boxes: those named are its inboxes; "outbox" all of it, in order; "late" what came too late;
@@ -101,13 +102,14 @@ class OrderedMerger(_Merging):
 
     def __init__(
         self,
-        *inboxes: str | int,
+        inboxes: Iterable[str] | int,
+        *,
         key: Callable[[Any], Any] = lambda message: message,
         patience: float | None = None,
         name: str | None = None,
     ) -> None:
         """Take the names; WrongFigure for a patience below 0 seconds."""
-        super().__init__(*inboxes, name=name)
+        super().__init__(inboxes, name=name)
         if patience is not None:
             at_least(0, patience, "the seconds to wait for a silent stream")
         self.key = key

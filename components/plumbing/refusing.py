@@ -30,20 +30,18 @@ def more_than(limit: float, value: float, what: str) -> None:
         raise WrongFigure(f"{what} cannot be {value}: it is more than {limit:g}")
 
 
-def box_names(names: Iterable[str | int], what: str, taken: Iterable[str] = ()) -> list[str]:
-    """Give the names of boxes: those given, or `"1"` to `"n"` for one number n.
+def box_names(names: Iterable[str] | int, what: str, taken: Iterable[str] = ()) -> list[str]:
+    """Give the names of boxes: those in the list, or `"1"` to `"n"` for a number n.
 
     Refused are none at all, one named twice, and one that is there already (`taken`).
     """
-    given = list(names)
-    if len(given) == 1 and isinstance(given[0], int):
-        given = [str(number + 1) for number in range(given[0])]
+    if isinstance(names, str):
+        raise WrongFigure(f"{what} has a list of names for its boxes, or how many; not {names!r}")
+    given = [str(n + 1) for n in range(names)] if isinstance(names, int) else list(names)
     found: list[str] = []
     for name in given:
         if not isinstance(name, str) or not name:
-            raise WrongFigure(
-                f"{what} has names for its boxes, or one number of them; not {name!r}"
-            )
+            raise WrongFigure(f"{what} has a list of names for its boxes; {name!r} is none")
         if name in found or name in taken:
             raise NameTaken(f"{what} cannot have a second box named {name!r}")
         found.append(name)

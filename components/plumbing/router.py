@@ -21,7 +21,8 @@ __all__ = ["Router"]
 class Router(Component):
     """Sends each message to the outbox that its key names.
 
-    `key` gives the key of a message. `routes` are the names of the outboxes, where the keys are such
+    `key` gives the key of a message; a text is short for the item, or the attribute, of that name.
+    `routes` are the names of the outboxes, where the keys are such
     names themselves, or a mapping from keys to names. Router.where(...) is for choosing by predicates
     instead: the first that is true of the message says where it goes.
 
@@ -49,7 +50,7 @@ class Router(Component):
 
     def __init__(
         self,
-        key: Callable[[Any], Hashable],
+        key: Callable[[Any], Hashable] | str,
         routes: Iterable[str] | Mapping[Any, str],
         *,
         name: str | None = None,
@@ -64,7 +65,7 @@ class Router(Component):
         taken = (*self._strand.inboxes, "signal")
         for each in box_names((one for one in names if one != "outbox"), "a Router", taken):
             self.add_outbox(each)
-        self.key = key
+        self.key = _field(key) if isinstance(key, str) else key
         self.unrouted = 0
 
     @classmethod
@@ -98,3 +99,14 @@ class Router(Component):
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
         return {"unrouted": self.unrouted}
+
+
+def _field(name: str) -> Callable[[Any], Hashable]:
+    """Make a key of the name of an item or an attribute."""
+
+    def field(message: Any) -> Hashable:
+        key: Hashable
+        key = message.get(name) if isinstance(message, Mapping) else getattr(message, name, None)
+        return key
+
+    return field

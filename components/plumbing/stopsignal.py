@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from itertools import islice
 from types import FrameType
 from typing import Any, ClassVar
@@ -56,12 +56,12 @@ def _heard(number: int, _frame: FrameType | None) -> None:
 class StopOnSignal(Component):
     """Passes a stream on until the process gets a signal, and then ends it in good order.
 
-    `signals` are those it heeds (default: SIGINT, which is Ctrl-C, and SIGTERM). In a Pipeline, put it
-    after the source: at the signal the source is told to stop, and all that comes after finishes what
-    it has, so that files are whole and the last figures are written. `tell` is what it then sends on
-    "signal": ProducerFinished() unless given; with Shutdown() nothing that waits is passed on, and what
-    comes after stops at once. In a Graphline, link its "signal" to the "control" of whatever is to
-    stop. A second signal while it still passes on what waits ends it at once.
+    `signals` are those it heeds, or their names (default: SIGINT, which is Ctrl-C, and SIGTERM). In a
+    Pipeline, put it after the source: at the signal the source is told to stop, and all that comes
+    after finishes what it has, so that files are whole and the last figures are written. What it then
+    sends on "signal" is ProducerFinished; with `tell="stop"` it is Shutdown: nothing that waits is
+    passed on, and what comes after stops at once. In a Graphline, link its "signal" to the "control" of
+    whatever is to stop. A second signal, while it still passes on what waits, ends it at once.
 
     Signals reach a program in its main thread alone, so it runs where `run()` is called there, and
     not in a `background()` or under another thread's event loop.
@@ -90,18 +90,18 @@ class StopOnSignal(Component):
 
     def __init__(
         self,
-        *signals: signal.Signals,
-        tell: ProducerFinished | Shutdown | None = None,
+        signals: Iterable[signal.Signals | str] = (signal.SIGINT, signal.SIGTERM),
+        *,
+        tell: str = "finish",
         name: str | None = None,
     ) -> None:
-        """Take the signals; WrongFigure for one that cannot be heard, such as SIGKILL."""
+        """Take the signals; WrongFigure for one that cannot be heard, or for none."""
         super().__init__(name=name)
-        self.signals = signals or (signal.SIGINT, signal.SIGTERM)
-        for which in self.signals:
-            if which not in signal.valid_signals():
-                raise WrongFigure(f"this system has no signal {which!r}")
-            if which in (signal.SIGKILL, signal.SIGSTOP):
-                raise WrongFigure(f"{which.name} stops a program without asking; nothing hears it")
+        if tell not in ("finish", "stop"):
+            raise WrongFigure(f"what follows is told to 'finish' or to 'stop', not {tell!r}")
+        self.signals = tuple(_known(which) for which in signals)
+        if not self.signals:
+            raise WrongFigure("StopOnSignal needs a signal to stop on")
         self.tell = tell
         self.heard: list[signal.Signals] = []
 
@@ -132,11 +132,24 @@ class StopOnSignal(Component):
                 _hear_no_more(which, hear)
 
     def _end(self) -> Generator[None, None, None]:
-        tell = self.tell or ProducerFinished(self.path)
-        left = len(self.inbox) if isinstance(tell, ProducerFinished) else 0
+        left = len(self.inbox) if self.tell == "finish" else 0
         while left and len(self.heard) == 1 and not shut_down(self):
             ready = list(islice(self.inbox, left))
             self.send_all(ready)
             left -= len(ready)
             yield
-        self.send(tell, "signal")
+        if self.tell == "finish":
+            self.send(ProducerFinished(self.path), "signal")
+        else:
+            self.send(Shutdown(f"the process got {self.heard[0].name}"), "signal")
+
+
+def _known(which: signal.Signals | str) -> signal.Signals:
+    """Give the signal of that name or number, if it can be heard."""
+    try:
+        known = signal.Signals[which] if isinstance(which, str) else signal.Signals(which)
+    except (KeyError, ValueError):
+        raise WrongFigure(f"this system has no signal {which!r}") from None
+    if known in (signal.SIGKILL, signal.SIGSTOP):
+        raise WrongFigure(f"{known.name} stops a program without asking; nothing can hear it")
+    return known

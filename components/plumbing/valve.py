@@ -12,6 +12,7 @@ from typing import ClassVar
 from kamesh import Component
 from kamesh.components.plumbing.refusing import WrongFigure
 from kamesh.errors import NotSuitable
+from kamesh.inbox import Inbox
 
 __all__ = ["Valve"]
 
@@ -46,6 +47,8 @@ class Valve(Component):
         "outbox": "what was let through",
         "signal": "passes on what was told on control",
     }
+
+    switch: Inbox
 
     def __init__(
         self, start: str = "open", *, when_shut: str = "hold", name: str | None = None

@@ -17,7 +17,7 @@ from kamesh.testing import keeps_promises, run, run_coroutine
 @pytest.mark.parametrize("kind", [Merger, OrderedMerger])
 def test_promises(kind):
     """In a row, with nothing linked to the others, each does as any component."""
-    assert keeps_promises(lambda: kind("inbox", "aside"), [1, 2, 3]) == [1, 2, 3]
+    assert keeps_promises(lambda: kind(["inbox", "aside"]), [1, 2, 3]) == [1, 2, 3]
 
 
 def test_turns():
@@ -33,7 +33,7 @@ def test_a_busy_stream_starves_nobody():
     Graphline(
         BUSY=DataSource(range(3000)),
         SHORT=DataSource("xyz"),
-        MERGE=Merger("busy", "short"),
+        MERGE=Merger(["busy", "short"]),
         SINK=got,
         linkages={
             ("BUSY", "outbox"): ("MERGE", "busy"),
@@ -48,7 +48,7 @@ def test_a_busy_stream_starves_nobody():
 @pytest.mark.parametrize("kind", [Merger, OrderedMerger])
 def test_it_ends_when_all_have_ended(kind):
     """One stream's end is not the end, and one that nothing feeds is not waited for."""
-    sent = run(kind("a", "b", "unused"), {"a": [], "b": [1, 2]})
+    sent = run(kind(["a", "b", "unused"]), {"a": [], "b": [1, 2]})
     assert sent["outbox"] == [1, 2]
 
 
@@ -70,7 +70,7 @@ def test_sorted_streams_make_a_sorted_one(streams, room):
 
 def test_what_is_not_in_order_goes_aside():
     """Out of "outbox" comes what is sorted; the rest is on "late"."""
-    part = OrderedMerger("a", "b")
+    part = OrderedMerger(["a", "b"])
     sent = run(part, {"a": [1, 5, 3, 6], "b": [2, 4]})
     assert sent["outbox"] == [1, 2, 4, 5, 6]
     assert (sent["late"], part.details()) == ([3], {"late": 1})
@@ -99,7 +99,7 @@ def merged_in_time(part, ours, theirs):
 def test_it_waits_for_all():
     """What comes first waits until the other stream has shown what is next there."""
     came, late = merged_in_time(
-        OrderedMerger("a", "b"), At((0.0, 1), (0.0, 5)), At((3.0, 2), until=7.0)
+        OrderedMerger(["a", "b"]), At((0.0, 1), (0.0, 5)), At((3.0, 2), until=7.0)
     )
     assert (came, late) == ([(3.0, 1), (3.0, 2), (7.0, 5)], [])
 
@@ -107,7 +107,7 @@ def test_it_waits_for_all():
 def test_patience():
     """A silent stream is waited for once, until it speaks; what it then says too late goes aside."""
     came, late = merged_in_time(
-        OrderedMerger("a", "b", patience=1.0),
+        OrderedMerger(["a", "b"], patience=1.0),
         At((0.0, 10), (0.5, 20), (2.0, 30), until=9.0),
         At((3.0, 15), (3.0, 40), until=9.0),
     )
@@ -118,7 +118,7 @@ def test_patience():
 def test_parts_of_one_stream():
     """One that rarely has anything does not stop the source for ever, where there is patience."""
     got = DataSink()
-    part = OrderedMerger("all", "some", patience=0.1)
+    part = OrderedMerger(["all", "some"], patience=0.1)
     part._inbox("all").bound = 4
     graph = Graphline(
         SOURCE=DataSource(range(500)),
@@ -139,7 +139,7 @@ def test_parts_of_one_stream():
 
 def test_told_to_finish_it_waits_no_more():
     """After ProducerFinished what has come is sent, though another stream is still open."""
-    part = OrderedMerger("a", "b")
+    part = OrderedMerger(["a", "b"])
 
     class Open(At):
         def main(self):
@@ -154,11 +154,12 @@ def test_told_to_finish_it_waits_no_more():
 @pytest.mark.parametrize(
     ("make", "error", "sentence"),
     [
-        (lambda: Merger("a", "a"), NameTaken, "cannot have a second box named 'a'"),
-        (lambda: Merger("control"), NameTaken, "cannot have a second box named 'control'"),
-        (Merger, WrongFigure, "a Merger needs the names of its boxes, or how many"),
+        (lambda: Merger(["a", "a"]), NameTaken, "cannot have a second box named 'a'"),
+        (lambda: Merger(["control"]), NameTaken, "cannot have a second box named 'control'"),
+        (lambda: Merger([]), WrongFigure, "a Merger needs the names of its boxes, or how many"),
         (lambda: Merger(0), WrongFigure, "needs the names of its boxes"),
-        (lambda: Merger("a", 2), WrongFigure, "names for its boxes, or one number of them; not 2"),
+        (lambda: Merger(["a", 2]), WrongFigure, "list of names for its boxes; 2 is none"),
+        (lambda: Merger("ab"), WrongFigure, "list of names for its boxes, or how many; not 'ab'"),
         (lambda: OrderedMerger(2, patience=-1), WrongFigure, "cannot be -1: it is 0 or more"),
     ],
 )

@@ -37,6 +37,13 @@ def test_by_a_mapping():
     assert (sent["even"], sent["outbox"]) == ([0, 2, 4, 6], [1, 3, 5, 7])
 
 
+def test_by_a_field():
+    """The name of an item, or of an attribute, is a key too: a topology file can say that."""
+    sent = run(Router("kind", ["a"]), [{"kind": "a"}, {"kind": "b"}, {}])
+    assert (sent["a"], sent["outbox"]) == ([{"kind": "a"}], [{"kind": "b"}, {}])
+    assert run(Router("real", {1: "one"}), [1, 2])["one"] == [1]
+
+
 def test_by_predicates():
     """The first that holds has it."""
     router = Router.where(small=lambda n: n < 3, even=lambda n: n % 2 == 0, name="SORT")
@@ -80,7 +87,7 @@ def test_a_receiver_that_does_not_read():
         (lambda: Router(str, []), WrongFigure, "a Router needs the names of its boxes"),
         (lambda: Router(str, ["a", "a"]), NameTaken, "second box named 'a'"),
         (lambda: Router(str, ["inbox"]), NameTaken, "second box named 'inbox'"),
-        (lambda: Router(str, {1: ""}), WrongFigure, "not ''"),
+        (lambda: Router(str, {1: ""}), WrongFigure, "'' is none"),
     ],
 )
 def test_mistakes(make, error, sentence):

@@ -62,7 +62,7 @@ def test_a_pipeline_ends_in_good_order(which):
     assert len(kept.messages) > 5000
 
 
-@pytest.mark.parametrize(("tell", "told"), [(None, ProducerFinished), (Shutdown("x"), Shutdown)])
+@pytest.mark.parametrize(("tell", "told"), [("finish", ProducerFinished), ("stop", Shutdown)])
 def test_what_it_tells(tell, told):
     """On "signal" goes ProducerFinished, or what was asked for; Shutdown passes on nothing more."""
 
@@ -126,7 +126,7 @@ def test_a_handler_of_the_users_own_is_put_back():
     try:
         source = DataSource(count())
         raising = Raising(3000, which=signal.SIGUSR1)
-        Pipeline(source, raising, StopOnSignal(signal.SIGUSR1), DataSink()).run()
+        Pipeline(source, raising, StopOnSignal(["SIGUSR1"]), DataSink()).run()
         assert mine == []
         signal.raise_signal(signal.SIGUSR1)
         assert mine == ["mine"]
@@ -189,6 +189,12 @@ def test_where_it_cannot_hear():
 def test_mistakes():
     """A signal that nothing can hear, and one that is none, are refused."""
     with pytest.raises(WrongFigure, match="SIGKILL stops a program without asking"):
-        StopOnSignal(signal.SIGKILL)
+        StopOnSignal([signal.SIGKILL])
     with pytest.raises(WrongFigure, match="this system has no signal 999"):
-        StopOnSignal(999)
+        StopOnSignal([999])
+    with pytest.raises(WrongFigure, match="this system has no signal 'SIGNONE'"):
+        StopOnSignal(["SIGNONE"])
+    with pytest.raises(WrongFigure, match="needs a signal to stop on"):
+        StopOnSignal([])
+    with pytest.raises(WrongFigure, match="'finish' or to 'stop', not 'die'"):
+        StopOnSignal(tell="die")
