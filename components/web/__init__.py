@@ -11,6 +11,8 @@ and frozen, so that who answers a request may be another process; no client can 
 from kamesh.components.network.trouble import ListenError, Listening
 from kamesh.components.web.client import HTTPClient, HTTPDownload
 from kamesh.components.web.conversing import WebSocket
+from kamesh.components.web.events import EventClient, EventServer
+from kamesh.components.web.hls import HLSFolder, HLSServer
 from kamesh.components.web.limits import Limits
 from kamesh.components.web.messages import Event, Failed, Request, Response
 from kamesh.components.web.routing import BadRoute
@@ -23,7 +25,11 @@ __all__ = [
     "BOXES",
     "BadRoute",
     "Event",
+    "EventClient",
+    "EventServer",
     "Failed",
+    "HLSFolder",
+    "HLSServer",
     "HTTPClient",
     "HTTPDownload",
     "HTTPServer",
