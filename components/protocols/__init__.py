@@ -6,5 +6,6 @@ Law: each can be tested alone, by what it is told and what it answers.
 """
 
 from kamesh.components.protocols.echo import Echo
+from kamesh.components.protocols.reliable_multicast import Lost, ReliableReceiver, ReliableSender
 
-__all__ = ["Echo"]
+__all__ = ["Echo", "Lost", "ReliableReceiver", "ReliableSender"]

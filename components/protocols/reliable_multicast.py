@@ -1,0 +1,214 @@
+"""A simple reliable multicast: annotate, recover order, ask again. Kamaelia's SRM, with the asking.
+
+It runs over anything that carries datagrams to many: `MulticastTransceiver`, or a Backplane. There is no
+authentication in it: it is for networks whose members are trusted.
+
+Laws
+1. Every receiver gives out each sender's messages in their order, each once; where one cannot be had
+   any more there is a `Lost` for it, and a line in the log. Nothing is lost in silence.
+2. Only the sender repairs, from the last `keep` messages; requests wait a random time and are held
+   back when another member asks first, so that a loss that all have is asked for about once.
+3. At its end a sender says how far it came and stays until nobody has asked for a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import secrets
+from collections.abc import Generator, Iterable
+from dataclasses import dataclass
+from typing import ClassVar
+
+from kamesh import Component
+from kamesh.codec import register
+from kamesh.components.network.datagram import Datagram
+from kamesh.components.plumbing.order import Gap
+from kamesh.components.protocols.reliable_receiving import Recoverer
+from kamesh.components.protocols.reliable_sending import Annotator
+from kamesh.components.sending import shut_down
+
+__all__ = ["Lost", "ReliableReceiver", "ReliableSender"]
+
+Steps = Generator[None, None, None]
+
+log = logging.getLogger("kamesh")
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The messages numbered `first` to `last` of some sender did not come and cannot be had."""
+
+    first: int
+    last: int
+
+
+class ReliableSender(Component):
+    """Sends messages so that every ReliableReceiver can have those that are lost on the way again.
+
+    `delay` is about how many seconds a frame takes one way (default 0.01); all waiting is in
+    proportion to it. `keep` is how many messages can be had again (default 1024), `linger` how many
+    seconds after the last message, and after the last request, it stays to repair (default 1).
+
+    Example:
+        >>> out = run(ReliableSender(linger=0.5), [b"one", b"two"])["outbox"]
+        >>> run(ReliableReceiver(), out[1:])["lost"]        # "one" is lost on the way, for good
+        [Lost(first=1, last=1)]
+
+    Boxes: "inbox" bytes (at most 65,000 or so: each goes in a datagram, with 22 bytes before it);
+    "network" what comes from the network, as bytes or `Datagram`s; "outbox" bytes for the network;
+    "control".
+
+    How it ends: after its inbox has ended, once nobody has asked for `linger` seconds (with many
+    receivers that are never content, after a hundred times that); told Shutdown, at once.
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "messages, as bytes",
+        "network": "frames from the network, as bytes or Datagrams",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "frames for the network",
+        "signal": "passes on what was told on control",
+    }
+
+    def __init__(
+        self, *, delay: float = 0.01, keep: int = 1024, linger: float = 1.0,
+        session: int | None = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        """Remember all that; `session` is 64 random bits unless told otherwise."""
+        super().__init__(name=name)
+        if delay <= 0 or keep < 1 or linger < 0:
+            raise ValueError(f"delay={delay}, keep={keep}, linger={linger}: more than 0, 1 and 0 at least")
+        self.delay, self.keep, self.linger = delay, keep, linger
+        self.session = secrets.randbits(64) if session is None else session
+        self._core: Annotator | None = None
+
+    def main(self) -> Steps:
+        """Annotate and repair; at the end, stay a while."""
+        core = self._core = Annotator(self.session, self.now(), delay=self.delay, keep=self.keep)
+        while not (self.stopping() or self.inbox.ended):
+            yield from self._turn(core)
+        ended = self.now()
+        while not shut_down(self):
+            stay = min(max(ended, core.last_asked) + self.linger, ended + 100 * self.linger)
+            if self.now() >= stay:
+                self.send(core.beat(self.now(), last=True))
+                return
+            yield from self._turn(core, last=True, until=stay)
+
+    def _turn(self, core: Annotator, *, last: bool = False, until: float | None = None) -> Steps:
+        for frame in self._strand.inboxes["network"]:
+            core.heard(_bytes_of(frame), self.now())
+        for message in self.inbox:
+            self.send(core.annotate(bytes(message), self.now()))
+        for repair in core.repairs(self.now()):
+            self.send(repair)
+            if self.room("outbox") <= 0:
+                break
+        if self.now() >= core.next_beat:
+            self.send(core.beat(self.now(), last=last))
+        due = core.next_beat if until is None else min(until, core.next_beat)
+        yield self.pause(max(due - self.now(), 0.0))
+
+    def details(self) -> dict[str, int]:
+        """Give the figures: messages, requests heard, messages sent again."""
+        core = self._core
+        if core is None:
+            return {}
+        return {"messages": core.highest, "asked": core.asked, "repaired": core.repaired}
+
+
+class ReliableReceiver(Component):
+    """Gives out what ReliableSenders send: in order, each once, and asks again for what is missing.
+
+    Each sender is a stream of its own, beginning with its first message for who was there before it,
+    and with the next one for who comes later. `delay` as of ReliableSender; `patience` is how many
+    seconds something is asked for before it is given up (default 10), `window` how many messages wait
+    for a missing one (default 1024). `seed` makes the random waiting the same each time.
+
+    Example:
+        >>> frames = run(ReliableSender(linger=0.1), [b"one", b"two"])["outbox"]
+        >>> run(ReliableReceiver(), [*reversed(frames), *frames])["outbox"]
+        [b'one', b'two']
+
+    Boxes: "inbox" what comes from the network, as bytes or `Datagram`s; "outbox" the messages, as
+    bytes; "network" requests for the network; "lost" a `Lost` for each run of messages that could not
+    be had; "control".
+
+    How it ends: when its inbox has ended (what waits is given out, what is missing is lost), or it is
+    told to on "control".
+    """
+
+    inboxes: ClassVar = {
+        "inbox": "frames from the network, as bytes or Datagrams",
+        "control": "told here to finish or to stop",
+    }
+    outboxes: ClassVar = {
+        "outbox": "messages, as bytes",
+        "network": "requests for the network",
+        "lost": "a Lost for each run of messages that could not be had",
+        "signal": "passes on what was told on control",
+    }
+
+    def __init__(
+        self, *, delay: float = 0.01, patience: float = 10.0, window: int = 1024,
+        seed: int | None = None, name: str | None = None,
+    ) -> None:  # fmt: skip
+        """Remember all that."""
+        super().__init__(name=name)
+        if delay <= 0 or patience < 0 or window < 1:
+            raise ValueError(f"delay={delay}, patience={patience}, window={window}: too little")
+        self.delay, self.patience, self.window = delay, patience, window
+        self._rng = random.Random(seed)
+        self._core: Recoverer | None = None
+        self.received = self.lost = 0
+
+    def main(self) -> Steps:
+        """Take in what comes, ask for what does not."""
+        core = self._core = Recoverer(
+            self.now(), delay=self.delay, patience=self.patience, window=self.window, rng=self._rng
+        )
+        while not self.stopping():
+            for frame in self.inbox:
+                self._give(core.heard(_bytes_of(frame), self.now()))
+            if not self.data_ready():  # else what is missing may be among what waits
+                asks, given = core.due(self.now())
+                self.send_all(asks, "network")
+                self._give(given)
+            due = core.next_due()
+            yield self.pause(None if due is None else max(due - self.now(), 0.0))
+        if not self._strand.stopped:
+            self._give(core.flush())
+
+    def _give(self, given: Iterable[bytes | Gap]) -> None:
+        for one in given:
+            if isinstance(one, Gap):
+                self.lost += len(one)
+                log.warning("%s: messages %d to %d are lost for good", self.path, one.first, one.last)
+                self.send(Lost(one.first, one.last), "lost")
+            else:
+                self.received += 1
+                self.send(one)
+
+    def details(self) -> dict[str, int]:
+        """Give the figures: messages, those lost, requests sent, and requests held back."""
+        core = self._core
+        figures = {"received": self.received, "lost": self.lost}
+        if core is not None:
+            figures |= {
+                "asks": core.asks, "suppressed": core.suppressed, "unknown": core.unknown,
+                "refused": core.refused, "senders": len(core.streams),
+            }  # fmt: skip
+        return figures
+
+
+def _bytes_of(message: object) -> bytes | bytearray | memoryview:
+    match message:
+        case Datagram(data):
+            return data
+        case bytes() | bytearray() | memoryview():
+            return message
+    raise TypeError(f"a {type(message).__name__} came from the network: bytes and Datagrams do")
