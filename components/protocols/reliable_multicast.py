@@ -130,8 +130,8 @@ class ReliableReceiver(Component):
     for a missing one (default 1024). `seed` makes the random waiting the same each time.
 
     Example:
-        >>> frames = run(ReliableSender(linger=0.1), [b"one", b"two"])["outbox"]
-        >>> run(ReliableReceiver(), [*reversed(frames), *frames])["outbox"]
+        >>> one, two, *beats = run(ReliableSender(), [b"one", b"two"])["outbox"]
+        >>> run(ReliableReceiver(), [two, two, one, *beats])["outbox"]
         [b'one', b'two']
 
     Boxes: "inbox" what comes from the network, as bytes or `Datagram`s; "outbox" the messages, as
