@@ -227,20 +227,24 @@ def _bring(given: Format, taken: Format) -> Agreement | Conversion | None:
         return Conversion(_within(taken, wrong), taken)
     if (given.kind, taken.kind) in IS_A:
         return Agreement(given)
+    if {given.kind, taken.kind} == {Pictures.kind, Sound.kind}:
+        return None  # packets may hold either, but neither turns into the other
     way = _way(given.kind, taken.kind)
     return None if way is None else Conversion(_fitted(way, taken), taken)
 
 
 def _way(start: str, goal: str) -> list[str] | None:
-    """Find the fewest conversions from one kind to another."""
+    """Find the fewest conversions from one kind to another, or to one that is one of it."""
     ways: dict[str, list[str]] = {start: []}
     todo = [start]
     for here in todo:
+        if here == goal or (here, goal) in IS_A:
+            return ways[here]
         for (one, other), component in CONVERSIONS.items():
             if one == here and other not in ways:
                 ways[other] = [*ways[here], component]
                 todo.append(other)
-    return ways.get(goal)
+    return None
 
 
 def _within(taken: Format, wrong: list[str]) -> tuple[Step, ...]:
