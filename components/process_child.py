@@ -28,7 +28,7 @@ from kamesh.errors import KameshError
 
 __all__ = ["Child", "ProcessError", "arguments", "start"]
 
-GUARD = 'read -r _; kill -TERM -- "-$1"; sleep "$2"; kill -KILL -- "-$1"'
+GUARD = 'read -r _; kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"'
 
 log = logging.getLogger("kamesh")
 
