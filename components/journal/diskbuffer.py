@@ -24,6 +24,7 @@ from kamesh.components.files import FileError
 from kamesh.components.journal.recorder import NotRecordable
 from kamesh.components.journal.segments import LARGE, Segments
 from kamesh.components.journal.syncing import Sync, Syncing
+from kamesh.components.journal.weight import places, weight
 from kamesh.components.sending import shut_down
 from kamesh.errors import Ended
 from kamesh.inbox import Inbox
@@ -34,7 +35,9 @@ __all__ = ["DiskBuffer"]
 
 log = logging.getLogger("kamesh")
 
-TOGETHER = 64  # messages of one record, and in the inbox
+TOGETHER = 256  # messages of one record and in the inbox, unless they are large
+AHEAD = 64  # messages sent that no inbox has taken, unless they are large
+HEAVY = 1024 * 1024  # bytes, as far as they can be told, that are taken at a time
 AGAIN = 1.0  # seconds until a full disk is tried again
 GIB = 1 << 30
 
@@ -67,7 +70,7 @@ class DiskBuffer(ThreadedComponent):
     }
     outboxes: ClassVar = {"outbox": "the same", "signal": "passes on what was told on control"}
     bounds: ClassVar = {"inbox": TOGETHER}
-    outgoing: ClassVar = 16
+    outgoing: ClassVar = AHEAD
 
     def __init__(
         self, folder: str | Path, *, most_bytes: int = GIB, most_messages: int | None = None,
@@ -83,6 +86,7 @@ class DiskBuffer(ThreadedComponent):
         self.keep, self.sync = keep, sync
         self.trouble = ""  # why the disk takes nothing
         self._said = False
+        self._ahead = AHEAD
         self._held: deque[Any] = deque()  # taken from the inbox, and not on disk yet
         self._front: deque[Any] = deque()  # read from the disk, and not sent yet
         self._done: dict[Inbox, int] = {}  # messages that each receiver is done with
@@ -112,13 +116,28 @@ class DiskBuffer(ThreadedComponent):
     # -- in
 
     def _take(self, store: Segments) -> None:
+        inbox = self.inbox
         if not self.keep and not self._held and self._behind(store) == 0:
-            while self.inbox.queue and self._places():
+            for _ in range(min(len(inbox.queue), self._places())):
                 self.send(self.recv())
-        while len(self._held) < TOGETHER and self.inbox.queue and self._has_room(store):
-            self._held.append(self.recv())
+        much = 0
+        for _ in range(min(len(inbox.queue), self._room(store))):
+            message = self.recv()
+            self._held.append(message)
+            much += weight(message)
+            if much > HEAVY:
+                break
+        if much:
+            self._fit(much)
         if self._held and not self.trouble:
             self._store(store)
+
+    def _fit(self, much: int) -> None:
+        """Let few large messages wait in memory where many small ones may."""
+        bound = places(much, len(self._held), TOGETHER)
+        if bound != self.inbox.bound:
+            self._ahead = min(AHEAD, bound)
+            self._strand.in_loop(partial(setattr, self.inbox, "bound", bound))
 
     def _store(self, store: Segments) -> None:
         """Bring to the disk what it takes: all together, or fewer, or one by one."""
@@ -150,11 +169,12 @@ class DiskBuffer(ThreadedComponent):
             self._said = True
             log.error("%s: %s; its source waits until that is over", self.path, why)
 
-    def _has_room(self, store: Segments) -> bool:
-        if self.trouble or store.bytes >= self.most_bytes:
-            return False
-        waiting = self._behind(store) + len(self._held)
-        return self.most_messages is None or waiting < self.most_messages
+    def _room(self, store: Segments) -> int:
+        """Say how many messages may be taken now."""
+        if self.trouble or self._held or store.bytes >= self.most_bytes:
+            return 0
+        most = TOGETHER if self.most_messages is None else self.most_messages - self._behind(store)
+        return max(0, min(TOGETHER, most))
 
     def _behind(self, store: Segments) -> int:
         """Count the messages on disk that have not been sent."""
@@ -164,14 +184,14 @@ class DiskBuffer(ThreadedComponent):
 
     def _places(self) -> int:
         """Say how many messages can be sent without waiting."""
-        return self.outgoing - self._outgoing()
+        return self._ahead - self._outgoing()
 
     def _outgoing(self) -> int:
         assert isinstance(self.outbox, ThreadOutbox)
         return len(self.outbox.outgoing)
 
     def _give(self, store: Segments) -> None:
-        while self._places() > 0 and not shut_down(self):
+        for _ in range(0 if shut_down(self) else self._places()):
             if not self._front:
                 self._front.extend(store.take())
             if self._front:
@@ -258,7 +278,7 @@ class DiskBuffer(ThreadedComponent):
     def _can_go_on(self, store: Segments) -> bool:
         if self._strand.state is ENDED or self._over(store):
             return True
-        if self.inbox.queue and not self._held and self._has_room(store):
+        if self.inbox.queue and self._room(store):
             return True
         if self._finished(store) > store.first:
             return True

@@ -22,12 +22,14 @@ from kamesh import Component, EmptyInbox, Graphline, ThreadedComponent
 from kamesh.codec import Unsendable
 from kamesh.components.journal.format import Info
 from kamesh.components.journal.syncing import Sync, Syncing
+from kamesh.components.journal.weight import places, weight
 from kamesh.components.journal.writing import JournalWriter, checked_mode
 from kamesh.errors import KameshError
 
 __all__ = ["NotRecordable", "Recorder"]
 
-TOGETHER = 64  # messages in one record, and in the recorder's inbox
+WAITING = 256  # messages in the recorder's inbox, unless they are large
+HEAVY = 256 * 1024  # bytes, as far as they can be told, from which what has come is a record
 
 
 class NotRecordable(KameshError, TypeError):
@@ -50,8 +52,8 @@ class Recorder(Graphline):
     journal says was recorded (default: the outboxes that are linked to it). `sync` is when what was
     written is brought to the disk itself, so that it outlives the machine and not only the process:
     "none" (default) leaves that to the system, a number of seconds is how old it may grow, "each" is
-    after every write. Only what could travel to another process can be recorded. At most some 400
-    messages are held in memory.
+    after every write. Only what could travel to another process can be recorded. Some 256 messages
+    may wait for the disk, and fewer where they are large: 32 MiB of them.
 
     Example:
         >>> Pipeline(DataSource(["one", "two"]), Recorder("said.kj", box="TALK.outbox")).run()
@@ -116,19 +118,31 @@ class _Stamp(Component):
         "quiet": "nothing is ever sent here",
         "signal": "passes on what was told on control",
     }
-    bounds: ClassVar = {"inbox": TOGETHER}
+    bounds: ClassVar = {"inbox": WAITING}
 
     def main(self) -> Generator[None, None, None]:
         """Send what has arrived, with the time."""
         began, dropped = self.now(), 0
         while not self.stopping():
-            messages = [self.recv() for _ in range(min(len(self.inbox), TOGETHER))]
+            messages = self._taken()
             if messages or self.inbox.dropped > dropped:
                 more = self.inbox.dropped - dropped
                 dropped += more
                 self.send(_Passed(self.now() - began, messages, more))
             yield self.pause()
         self.send(_Passed(self.now() - began, [], self.inbox.dropped - dropped))
+
+    def _taken(self) -> list[Any]:
+        """Take what has arrived, as long as it is not much."""
+        messages: list[Any] = []
+        much = 0
+        while much < HEAVY and self.data_ready():
+            message = self.recv()
+            messages.append(message)
+            much += weight(message)
+        if messages and (bound := places(much, len(messages), WAITING)) != self.inbox.bound:
+            self.inbox.bound = bound
+        return messages
 
 
 class _Write(ThreadedComponent):

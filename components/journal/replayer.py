@@ -50,7 +50,8 @@ class Replayer(Pipeline):
     as after a power cut, a warning is logged and all before it is played.
 
     Example:
-        >>> Pipeline(Ticker(0.5, count=3), Recorder("ticks.kj")).run()
+        >>> from kamesh.components.ticker import Ticker
+        >>> recorded = run(Pipeline(Ticker(0.5, count=3), Recorder("ticks.kj")))
         >>> run(Replayer("ticks.kj", speed=0, start=0.75))["outbox"]
         [2, 3]
 
@@ -88,7 +89,7 @@ class _Read(ThreadedComponent):
     """
 
     inboxes: ClassVar = {"control": "told here to finish or to stop"}
-    outgoing: ClassVar = 4
+    outgoing: ClassVar = 8
 
     def __init__(self, path: Path, pace: Pace, loop: bool, box: str | None) -> None:
         super().__init__()
@@ -150,7 +151,7 @@ class _Play(Component):
     Boxes: "inbox" messages with their times; "outbox" the messages. How it ends: with its inbox.
     """
 
-    bounds: ClassVar = {"inbox": 4}
+    bounds: ClassVar = {"inbox": 8}
 
     def __init__(self) -> None:
         super().__init__()
