@@ -43,6 +43,7 @@ def test_by_bytes():
         ("toolong",),
         ("g",),
     ]
+    assert run(Batch(max_bytes=2), ["ab", "", "c"])["outbox"] == [("ab",), ("", "c")]
     came = timed(Batch(max_bytes=2, seconds=9.0), (0.0, "a"), (1.0, "b"), (2.0, "c"), until=3.0)
     assert came == [(1.0, ("a", "b")), (3.0, ("c",))]
 

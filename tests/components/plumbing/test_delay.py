@@ -1,11 +1,11 @@
 """Delay: later, and as far apart as they came."""
 
 import pytest
-from timed import timed
+from timed import At, When, timed
 
-from kamesh import Shutdown
+from kamesh import Pipeline, Shutdown
 from kamesh.components.plumbing import Delay, WrongFigure
-from kamesh.testing import keeps_promises, run
+from kamesh.testing import keeps_promises, run_coroutine
 
 
 def test_promises():
@@ -27,8 +27,20 @@ def test_what_it_holds_is_bounded():
 
 
 def test_shutdown():
-    """What it holds is not sent then."""
-    assert run(Delay(1.0), {"inbox": [1], "control": [Shutdown()]})["outbox"] == []
+    """What it holds is not sent then, and it ends at once."""
+    part = Delay(1.0)
+
+    class Stops(At):
+        def main(self):
+            self.send("a")
+            yield from self.sleep(0.5)
+            part.control.deliver(Shutdown())
+            yield from self.sleep(0.6)
+            assert part.state == "ended"
+
+    when = When()
+    run_coroutine(Pipeline(Stops(), part, when).run_async())
+    assert when.notes == []
 
 
 def test_figures_that_make_no_sense():

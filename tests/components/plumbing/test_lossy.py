@@ -82,6 +82,7 @@ def test_order_is_recovered_from_it():
 def test_nothing_is_certain():
     """Chances of 0 and of 1 do what they say."""
     assert run(LossyConnector(loss=1), range(9))["outbox"] == []
+    assert sorted(run(LossyConnector(reordering=1), range(9))["outbox"]) == list(range(9))
     assert run(LossyConnector(duplication=1), "ab")["outbox"] == ["a", "a", "b", "b"]
 
 

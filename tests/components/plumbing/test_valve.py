@@ -68,8 +68,15 @@ def test_shut_it_makes_the_source_wait():
 
 def test_it_ends_with_its_stream_whatever_the_switch_does():
     """A switch that is never done does not keep it."""
-    when = through(Valve(), At((0.0, 1)), At(until=1000.0))
-    assert when == [(0.0, 1)]
+    valve, ended = Valve(), []
+
+    class Switch(At):
+        def main(self):
+            yield from self.sleep(10.0)
+            ended.append(valve.state)
+
+    assert through(valve, At((0.0, 1)), Switch()) == [(0.0, 1)]
+    assert ended == ["ended"]
 
 
 def test_shut_for_good():
