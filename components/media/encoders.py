@@ -15,37 +15,30 @@ import av
 from av.audio.resampler import AudioResampler
 from av.codec.codec import UnknownCodecError
 
+from kamesh.components.media.codecs import ENCODERS, Maker, codec_of, is_other, makers_of
 from kamesh.components.media.messages import AudioInfo, MediaPacket, VideoInfo
+from kamesh.components.media.trouble import MediaError, because
 
 __all__ = ["AudioEncoder", "VideoEncoder", "choose_encoder"]
 
-FALLBACKS = {
-    "libx264": ("libopenh264", "mpeg2video", "mpeg4"),
-    "h264": ("libx264", "libopenh264", "mpeg2video", "mpeg4"),
-    "libx265": ("libx264", "libopenh264", "mpeg2video", "mpeg4"),
-    "libfdk_aac": ("aac", "mp2"),
-    "aac": ("mp2",),
-}
-CODEC_OF = {  # what an encoder's packets are, where its name is not that of the codec
-    "libx264": "h264", "libopenh264": "h264", "h264_v4l2m2m": "h264", "h264_nvenc": "h264",
-    "h264_vaapi": "h264", "h264_qsv": "h264", "libx265": "hevc", "hevc_nvenc": "hevc",
-    "libfdk_aac": "aac", "libmp3lame": "mp3", "libtwolame": "mp2",
-}  # fmt: skip
 LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 DRIFT = Fraction(8, 100)  # seconds sound may be off its time before it is put right
 
 
 def choose_encoder(wanted: str) -> tuple[str, str]:
-    """Give the encoder to use, and a sentence if it is not `wanted`; ValueError for none."""
-    for name in (wanted, *FALLBACKS.get(wanted, ())):
+    """Give the encoder to use for a codec or an encoder, and a sentence if it makes another codec.
+
+    MediaError if this build of FFmpeg has none.
+    """
+    for name in makers_of(wanted):
         try:
             av.Codec(name, "w")
         except UnknownCodecError:
             continue
-        if name == wanted:
-            return name, ""
-        return name, f"this build of FFmpeg has no {wanted} encoder, so {name} is used instead"
-    raise ValueError(
+        if is_other(name, wanted):
+            return name, f"this build of FFmpeg has no {wanted} encoder, so {name} is used instead"
+        return name, ""
+    raise MediaError(
         f"this build of FFmpeg has no encoder {wanted!r}, nor one to use instead; "
         "`python -m av --codecs` lists what it has"
     )
@@ -65,13 +58,14 @@ class VideoEncoder:
     ) -> None:  # fmt: skip
         """Open the encoder for frames like `first`."""
         self.encoder, self.note = choose_encoder(codec)
-        codec = CODEC_OF.get(self.encoder, self.encoder)
+        maker = ENCODERS.get(self.encoder, Maker(self.encoder))
         context: Any = av.CodecContext.create(self.encoder, "w")
         context.width = max(2, first.width // 2 * 2)
         context.height = max(2, first.height // 2 * 2)
-        context.pix_fmt = "yuv420p"
-        # MPEG-2 and MPEG-4 part 2 count in frames; the others take times as they come
-        self._unit = 1 / rate if codec.startswith("mpeg") else first.time_base or 1 / rate
+        formats = [one.name for one in av.Codec(self.encoder, "w").video_formats or ()]
+        self._form = "yuv420p" if "yuv420p" in formats or not formats else formats[0]
+        context.pix_fmt = self._form
+        self._unit = 1 / rate if maker.counts_frames else first.time_base or 1 / rate
         context.time_base = self._unit
         context.framerate = rate
         context.bit_rate = bitrate
@@ -79,16 +73,17 @@ class VideoEncoder:
         context.max_b_frames = 0
         context.color_range = int(first.color_range)
         context.colorspace = int(first.colorspace)
-        options = {"maxrate": str(bitrate), "bufsize": str(bitrate)}
-        if self.encoder in ("libx264", "libx265"):
-            options |= {"preset": preset, "tune": tune, "sc_threshold": "0", "forced-idr": "1"}
+        options = {"maxrate": str(bitrate), "bufsize": str(bitrate), **maker.options}
+        if maker.presets:
+            options |= {"preset": preset, "tune": tune}
         context.options = {key: value for key, value in options.items() if value}
-        context.open()
+        _open(context, f"{self.encoder} at {rate} frames a second")
         self._context = context
         self._last: int | None = None
+        self._keyframes_only = maker.intra_only
         self.dropped = 0
         self.info = VideoInfo(
-            codec, self._unit, context.width, context.height, rate, context.extradata or b""
+            codec_of(self.encoder), self._unit, context.width, context.height, rate, context.extradata or b""
         )
 
     def encode(self, frame: av.VideoFrame, time: Fraction) -> list[MediaPacket]:
@@ -105,13 +100,14 @@ class VideoEncoder:
         return [self._packet(p) for p in self._context.encode(None)]
 
     def _packet(self, packet: Any) -> MediaPacket:
-        return _packet(0, packet, max(1, round(1 / self.info.rate / self._unit)))
+        length = max(1, round(1 / self.info.rate / self._unit))
+        return _packet(0, packet, length, keyframe=self._keyframes_only)
 
     def _prepared(self, frame: av.VideoFrame, pts: int) -> av.VideoFrame:
         """Give a frame as the encoder wants it: PyAV sets times on the very frame it is handed."""
         width, height = self.info.width, self.info.height
-        if frame.format.name != "yuv420p" or (frame.width, frame.height) != (width, height):
-            frame = frame.reformat(width=width, height=height, format="yuv420p")
+        if frame.format.name != self._form or (frame.width, frame.height) != (width, height):
+            frame = frame.reformat(width=width, height=height, format=self._form)
         elif (frame.pts, frame.time_base) == (pts, self._unit):
             return frame
         else:
@@ -133,8 +129,14 @@ class AudioEncoder:
     ) -> None:
         """Open the encoder; its packets are of stream number `stream`."""
         self.encoder, self.note = choose_encoder(codec)
+        maker = ENCODERS.get(self.encoder, Maker(self.encoder))
+        if maker.channels and channels not in maker.channels:
+            channels = maker.channels[0]
+        known = av.Codec(self.encoder, "w")
+        formats, rates = known.audio_formats, known.audio_rates
+        if rates and sample_rate not in rates:
+            sample_rate = min(rates, key=lambda rate: abs(rate - sample_rate))
         context: Any = av.CodecContext.create(self.encoder, "w")
-        formats = av.Codec(self.encoder, "w").audio_formats
         self._form: tuple[str, str, int] = (
             formats[0].name if formats else "s16",
             LAYOUTS[channels],
@@ -143,7 +145,8 @@ class AudioEncoder:
         context.format, context.layout, context.sample_rate = self._form
         context.bit_rate = bitrate
         context.time_base = Fraction(1, sample_rate)
-        context.open()
+        context.options = dict(maker.options)
+        _open(context, f"{self.encoder} at {sample_rate} Hz")
         self._context = context
         self._stream = stream
         self._rate = sample_rate
@@ -153,7 +156,7 @@ class AudioEncoder:
         self._taken = Fraction(0)  # seconds taken in since then
         self._given = 0  # samples given to the encoder since then
         self.info = AudioInfo(
-            CODEC_OF.get(self.encoder, self.encoder), Fraction(1, sample_rate), sample_rate,
+            codec_of(self.encoder), Fraction(1, sample_rate), sample_rate,
             channels, context.extradata or b"",
         )  # fmt: skip
 
@@ -196,9 +199,17 @@ def _copied(frame: av.VideoFrame) -> av.VideoFrame:
     return copy
 
 
-def _packet(stream: int, packet: Any, duration: int = 0) -> MediaPacket:
+def _open(context: Any, what: str) -> None:
+    try:
+        context.open()
+    except (av.error.FFmpegError, OSError, ValueError) as error:
+        raise MediaError(f"{what} cannot encode this: {because(error)}") from error
+
+
+def _packet(stream: int, packet: Any, duration: int = 0, *, keyframe: bool = False) -> MediaPacket:
     dts = packet.pts if packet.dts is None else packet.dts
     pts = dts if packet.pts is None else packet.pts
     return MediaPacket(
-        stream, bytes(packet), pts, dts, packet.duration or duration, packet.is_keyframe
+        stream, bytes(packet), pts, dts, packet.duration or duration,
+        keyframe or packet.is_keyframe,
     )
