@@ -43,13 +43,15 @@ class _Growing:
     out: IO[bytes]
     size: int = 0
 
-    def finish(self) -> None:
-        """Bring it to the disk and give it its name."""
+    def finish(self, durable: bool) -> None:
+        """Give it its name; before and after that, have the disk take it if that is wanted."""
         self.out.flush()
-        os.fsync(self.out.fileno())
+        if durable:
+            os.fsync(self.out.fileno())
         self.out.close()
         os.replace(self.part, self.name, src_dir_fd=self.handle, dst_dir_fd=self.handle)
-        os.fsync(self.handle)
+        if durable:
+            os.fsync(self.handle)
         os.close(self.handle)
 
     def drop(self) -> None:
@@ -66,7 +68,9 @@ class WriteFolder(ThreadedComponent):
 
     A name is relative, with "/" between folders, which are made as they are needed. A name that leads
     out of the folder, by "..", from the root or through a symbolic link, is refused. Each file takes
-    its name when it is whole and on the disk. The folder itself is made if it is not there.
+    its name when it is whole; with `durable=True` it has reached the disk by then, so that a power cut
+    leaves the old file or the new one, which takes some milliseconds for each. The folder itself is
+    made if it is not there.
 
     Example:
         >>> Pipeline(DataSource([("a/one", "1"), ("two", b"22")]), WriteFolder("there"), print).run()
@@ -92,10 +96,13 @@ class WriteFolder(ThreadedComponent):
     }
     bounds: ClassVar = {"inbox": 16}
 
-    def __init__(self, folder: str | Path, *, name: str | None = None) -> None:
+    def __init__(
+        self, folder: str | Path, *, durable: bool = False, name: str | None = None
+    ) -> None:
         """Remember where to write."""
         super().__init__(name=name)
         self.folder = Path(folder)
+        self.durable = durable
         self.files = self.troubles = 0
         self._root = -1
         self._growing: dict[str, _Growing] = {}
@@ -153,7 +160,7 @@ class WriteFolder(ThreadedComponent):
         growing.out.write(part.data)
         growing.size += len(part.data)
         if part.last:
-            growing.finish()
+            growing.finish(self.durable)
             del self._growing[part.path]
             self.files += 1
             self.send(self.folder / part.path)

@@ -44,7 +44,7 @@ class WatchFolder(ThreadedComponent):
     told of only when nothing has happened to it for so many seconds: one that is still being copied is
     not ready to be worked on. With `existing=True` the files that are there at the start are told of as
     added. With `polling=True` the folder is looked through again and again, for network shares, whose
-    other users' changes the system does not tell.
+    other users' changes the system does not tell; it sees two changes within a second as one.
 
     Example:
         >>> import os
