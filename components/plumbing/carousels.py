@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 from kamesh import ProducerFinished, Seq, Shutdown
 from kamesh.chassis import Part
 from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.retries import Retries
+from kamesh.errors import ComponentFailed
 
 __all__ = ["ForEach", "InTurn", "Repeat"]
 
@@ -135,7 +137,9 @@ class Repeat(_OneAfterAnother):
 
     `factory` makes them. `times` is how often (default: for ever), `wait` the seconds between one's end
     and the next one's start (default 0). With `on_failure="continue"` one that fails is logged and
-    followed by another, as for a client that connects again.
+    followed by another, as for a client that connects again: after a wait that doubles with each
+    failure in a row, from half a second up to 30. After `tries` in a row (default 10) it fails with
+    the last.
 
     Example:
         >>> run(Repeat(lambda: DataSource("ab"), times=3))["outbox"]
@@ -145,7 +149,7 @@ class Repeat(_OneAfterAnother):
 
     How it ends: after `times` components; if they are to go on for ever, once a stream at its inbox has
     ended and the current one too; told ProducerFinished or Shutdown, the current one is told, and is
-    the last.
+    the last. One that fails is its own failure, unless it is to continue.
     """
 
     def __init__(
@@ -155,24 +159,42 @@ class Repeat(_OneAfterAnother):
         *,
         wait: float = 0.0,
         on_failure: str = "stop",
+        tries: int = 10,
         name: str | None = None,
     ) -> None:
-        """Take the factory; WrongFigure for fewer than 0 times, or a wait below 0 seconds."""
+        """Take the factory; WrongFigure for a figure below 0, or fewer tries than 1."""
         super().__init__(name=name, on_failure=on_failure)
         if times is not None:
             at_least(0, times, "how often a component is repeated")
         at_least(0, wait, "the seconds between two")
+        at_least(1, tries, "how many may fail in a row")
         self.factory = factory
         self.times = times
-        self.between = wait
+        self.between = self._wait = wait
+        self._retries = Retries(tries)
         self._due: float | None = None  # when the next one's turn is
+
+    def clear(self) -> bool:
+        """Take out the current part if it has ended, and note how that went."""
+        child = self.current
+        if not super().clear() or child is None:
+            return False
+        self._wait = self.between
+        if child.failure is None:
+            self._retries.succeeded()
+        else:
+            wait = self._retries.wait()
+            if wait is None:
+                raise ComponentFailed(child.failure) from child._strand.error
+            self._wait = max(wait, self.between)
+        return True
 
     def following(self) -> Part | None:
         """Make another, unless it is over or too early."""
         if self.is_over():
             return None
         if self._due is None:
-            self._due = self.now() + (self.between if self.made else 0.0)
+            self._due = self.now() + (self._wait if self.made else 0.0)
         if self._due > self.now():
             return None
         self._due = None

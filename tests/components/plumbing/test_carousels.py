@@ -1,7 +1,7 @@
 """ForEach, Repeat and InTurn: one component after the other."""
 
 import logging
-from itertools import count, repeat
+from itertools import count, cycle, pairwise, repeat
 
 import pytest
 from timed import timed
@@ -156,6 +156,29 @@ def test_one_that_fails(caplog):
     assert caplog.text.count("Repeat goes on") == 3
     with pytest.raises(ComponentFailed, match="ZeroDivisionError"):
         run(ForEach(lambda n: DataSource([1 // n])), [1, 0])
+
+
+def test_one_that_always_fails(caplog):
+    """It is tried again after longer and longer waits, and not for ever."""
+    made = []
+
+    class Notes(Fails):
+        def main(self):
+            made.append(self.now())
+            yield from super().main()
+
+    with pytest.raises(ComponentFailed, match="as it must"):
+        run(Repeat(Notes, on_failure="continue", tries=5), {})
+    waits = [after - before for before, after in pairwise(made)]
+    assert len(made) == 5
+    assert all(0.25 * 2**n <= wait <= 0.5 * 2**n for n, wait in enumerate(waits))
+
+
+def test_a_success_begins_the_count_anew():
+    """Only failures in a row count."""
+    turns = cycle([Fails, Fails, lambda: OneShot("well")])
+    part = Repeat(lambda: next(turns)(), 12, on_failure="continue", tries=3)
+    assert run(part)["outbox"] == ["before", "before", "well"] * 4
 
 
 def test_figures_that_make_no_sense():
