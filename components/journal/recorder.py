@@ -101,6 +101,10 @@ class Recorder(Graphline):
             name=name,
         )
 
+    def main(self) -> Generator[None, None, None]:
+        """Run the parts: with a `main` of its own, it is never dealt out to several nodes."""
+        yield from super().main()
+
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
         return self._write.details()
@@ -207,8 +211,13 @@ class _Write(ThreadedComponent):
 
     def _recorded(self) -> str:
         """Name the outboxes whose messages come here."""
-        feeds = self._stamp.inbox.feeds
-        return ", ".join(feed.source.label for feed in feeds) or "nothing was linked"
+        labels = [feed.source.label for feed in self._stamp.inbox.feeds]
+        far = "from "  # so is one of another node called, and its end here
+        named = [
+            label.removeprefix(far).rpartition(".")[0] if label.startswith(far) else label
+            for label in labels
+        ]
+        return ", ".join(named) or "nothing was linked"
 
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""

@@ -77,6 +77,10 @@ class Replayer(Pipeline):
         self._play = _Play()
         super().__init__(_Read(Path(path), pace, loop, box), self._play, name=name)
 
+    def main(self) -> Generator[None, None, None]:
+        """Run the parts: with a `main` of its own, it is never dealt out to several nodes."""
+        yield from super().main()
+
     def details(self) -> dict[str, object]:
         """Give the figures that are its own."""
         return {"messages": self._play.count}

@@ -29,6 +29,7 @@ from kamesh.components.journal import (
 from kamesh.components.journal import format as form
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.components.ticker import Ticker
+from kamesh.nodes.flatten import dissolves, leaves
 from kamesh.testing import keeps_promises, run
 
 TIMES = [0.0, 0.25, 0.25, 1.5, 10.125, 360.0]
@@ -341,6 +342,14 @@ def test_ticks(tmp_path):
     assert times == sorted(times)
     assert [ms for _, ms in found][-1] == [5]
     assert 0.2 <= journal.length < 10.0
+
+
+def test_each_stays_on_one_node(tmp_path):
+    """However a graph is dealt out to nodes, the parts of a recorder are not torn apart."""
+    assert list(leaves(Pipeline(DataSource([1]), Recorder(tmp_path / "x"), name="P"))) == [
+        "DataSource", "Recorder",
+    ]  # fmt: skip
+    assert not dissolves(Replayer(tmp_path / "x"))
 
 
 def test_pace():
