@@ -27,7 +27,7 @@ from kamesh.components.network.datagram import (
 )
 from kamesh.components.network.trouble import shown, trouble
 
-__all__ = ["DatagramSocket", "said"]
+__all__ = ["BROADCAST", "DatagramSocket", "said"]
 
 # of Linux, not in the `socket` module
 SO_MEMINFO = 55
@@ -36,6 +36,8 @@ SO_TIMESTAMPNS = getattr(socket, "SO_TIMESTAMPNS", 35)
 TIMESPEC = struct.Struct("@ll")
 MOST = 1 << 30  # bytes: what setsockopt takes, before the kernel doubles it
 ANCILLARY = socket.CMSG_SPACE(TIMESPEC.size)
+
+BROADCAST = "is a broadcast address: that is to be asked for, with broadcast=True"
 
 log = logging.getLogger("kamesh")
 
@@ -199,9 +201,7 @@ class DatagramSocket:
                 f"than the way there is cut in pieces or refused",
             )
         elif error.errno == errno.EACCES:
-            self._trouble(
-                "forbidden", f"{where} is a broadcast address: that is asked for, broadcast=True"
-            )
+            self._trouble("forbidden", f"{where} {BROADCAST}")
         else:
             self._said(error, where)
         return True

@@ -10,12 +10,13 @@ Laws
 
 from __future__ import annotations
 
+import errno
 import math
 import socket
 from typing import ClassVar
 
 from kamesh.components.network.datagram import Address
-from kamesh.components.network.datagram_socket import DatagramSocket
+from kamesh.components.network.datagram_socket import BROADCAST, DatagramSocket
 from kamesh.components.network.datagram_turns import DatagramComponent, Steps, resolved
 from kamesh.components.network.trouble import (
     ListenError,
@@ -28,6 +29,7 @@ from kamesh.components.network.trouble import (
 
 __all__ = ["UDP", "UDPReceiver", "UDPSender", "checked_buffer", "checked_seconds"]
 
+MANY = 256  # datagrams to read at a time
 RECEIVE_BUFFER = 4 << 20  # bytes, as far as the kernel allows: 20 ms of a gigabit are 2.5 million
 
 
@@ -138,7 +140,8 @@ class UDPReceiver(DatagramComponent):
     def open(self) -> Steps:
         """Listen."""
         family, address = yield from resolved(self, self.host, self.port, listening=True)
-        self.sources[""] = _listening(self, family, address)
+        self.sources[""] = _bound(self, family, address)
+        _say_where(self, address)
 
 
 class UDP(DatagramComponent):
@@ -207,12 +210,12 @@ class UDP(DatagramComponent):
         peer: Address | None = None
         if self.peer is not None:
             _, peer = yield from resolved(self, *self.peer, family=family)
-        both = _listening(self, family, address)
-        self.sources[""] = self.way_out = both
+        self.sources[""] = self.way_out = both = _bound(self, family, address)
         if self.broadcast:
             both.sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         if peer is not None:
             _set_peer(both, peer, self.connected)
+        _say_where(self, address)
 
 
 def checked_buffer(size: int | None) -> int | None:
@@ -239,10 +242,9 @@ def _socket(who: str, family: int, *, broadcast: bool = False, stamped: bool = F
     return DatagramSocket(sock, who, stamped=stamped)
 
 
-def _listening(component: UDP | UDPReceiver, family: int, address: Address) -> DatagramSocket:
-    """Bind a socket, say where it can be reached, and remember the port."""
+def _bound(component: UDP | UDPReceiver, family: int, address: Address) -> DatagramSocket:
+    """Bind a socket, and remember the port."""
     made = _socket(component.path, family, stamped=component.stamped)
-    where = shown(address[0], address[1])
     try:
         if family == socket.AF_INET6:
             made.sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
@@ -250,11 +252,15 @@ def _listening(component: UDP | UDPReceiver, family: int, address: Address) -> D
         component.port = made.sock.getsockname()[1]
     except OSError as error:
         made.sock.close()
+        where = shown(address[0], address[1])
         raise ListenError(trouble(error, where, listening=True)) from error
     made.grow(component.receive_buffer, RECEIVE_BUFFER)
-    host = address[0]
-    component.send(Listening(f"udp://{shown(host, component.port)}", host, component.port), "listening")
     return made
+
+
+def _say_where(component: UDP | UDPReceiver, address: Address) -> None:
+    host, port = address[0], component.port
+    component.send(Listening(f"udp://{shown(host, port)}", host, port), "listening")
 
 
 def _set_peer(way_out: DatagramSocket, peer: Address, connected: bool) -> None:
@@ -265,6 +271,10 @@ def _set_peer(way_out: DatagramSocket, peer: Address, connected: bool) -> None:
     try:
         way_out.sock.connect(peer)
     except OSError as error:
-        way_out.sock.close()
-        raise NetworkError(trouble(error, shown(peer[0], peer[1]))) from error
+        where = shown(peer[0], peer[1])
+        unasked = error.errno == errno.EACCES
+        raise NetworkError(f"{where} {BROADCAST}" if unasked else trouble(error, where)) from error
     way_out.connected = True
+    while way_out.receive(MANY):  # what strangers sent between `bind` and `connect`
+        pass
+    way_out.counts.clear()
