@@ -3,7 +3,9 @@
 Laws
 1. In any t seconds no more passes than `burst + per_second * t`, in messages and in bytes alike
    (`bucket.py`).
-2. It holds no message: what may not pass yet waits in its inbox, and so does the source.
+2. A message for which the clock wakes it late counts from when it was due, so that the rate is met and
+   not only kept to; no more than LATENESS is made up for in this way.
+3. It holds no message: what may not pass yet waits in its inbox, and so does the source.
 """
 
 from __future__ import annotations
@@ -17,6 +19,9 @@ from kamesh.components.plumbing.measuring import byte_length
 from kamesh.components.plumbing.refusing import WrongFigure
 
 __all__ = ["RateLimiter"]
+
+
+LATENESS = 0.05  # seconds that a waking may be late and still be made up for
 
 
 class RateLimiter(Component):
@@ -73,8 +78,10 @@ class RateLimiter(Component):
 
     def main(self) -> Generator[None, None, None]:
         """Send what may be sent by now."""
+        wait: float | None = None
         while not self.stopping():
-            room, now, wait = self.room(), self.now(), None
+            room, now = self.room(), self.now()
+            waited, wait = wait is not None, None
             while room > 0 and self.data_ready():
                 first = self.inbox.queue[0]
                 costs = [(bucket, measure(first)) for bucket, measure in self._buckets]
@@ -82,8 +89,9 @@ class RateLimiter(Component):
                 if due > now:
                     wait = due - now
                     break
+                at = max(due, now - LATENESS) if waited else now
                 for bucket, cost in costs:
-                    bucket.take(cost, now)
+                    bucket.take(cost, at)
                 self.send(self.recv())
                 room -= 1
             yield self.pause(wait)

@@ -4,8 +4,11 @@ import csv
 import io
 import shutil
 import threading
+from itertools import cycle
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kamesh import Component, ComponentFailed, Pipeline, ThreadedComponent
 from kamesh.components.plumbing import LikeFile, LikeFileTimeout, PassThrough
@@ -243,3 +246,24 @@ class Stubborn(Component):
         """Wait for ever."""
         while True:
             yield self.pause(0.01)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    pieces=st.lists(st.binary(max_size=40), max_size=12),
+    sizes=st.lists(st.integers(1, 30), min_size=1, max_size=6),
+)
+def test_bytes_are_bytes(pieces, sizes):
+    """However they are written and read, they are the same bytes in the same order."""
+    with LikeFile(PassThrough(), LIMIT) as file:
+        for piece in pieces:
+            assert file.write(piece) == len(piece)
+        file.finish()
+        read = b""
+        for size in cycle(sizes):
+            some = file.read(size)
+            assert len(some) <= size
+            if not some:
+                break
+            read += some
+    assert read == b"".join(pieces)

@@ -78,6 +78,25 @@ def test_bytes_a_second():
     assert [when for when, _ in came] == [0.0, 0.0, 0.5, 1.0, 1.6]
 
 
+def test_a_clock_that_wakes_it_late():
+    """What it loses by that it makes up for, so that the rate is met; but no more than so much."""
+
+    class Late(RateLimiter):
+        def pause(self, timeout=None):
+            return super().pause(None if timeout is None else timeout + self.lateness)
+
+    part = Late(100)
+    part.lateness = 0.007
+    came = [when for when, _ in timed(part, *((0.0, n) for n in range(1001)))]
+    assert came[-1] == pytest.approx(10.0, abs=0.01)
+    assert all(came[n + 3] - came[n] > 0.01 for n in range(998))
+
+    part = Late(100)
+    part.lateness = 1.0
+    came = [when for when, _ in timed(part, *((0.0, n) for n in range(100)))]
+    assert max(sum(1 for one in came if one == when) for when in came) <= 1 + 100 * 0.05 + 1
+
+
 def test_what_waits_waits_in_the_inbox():
     """The part holds nothing, so the source waits when the inbox is full."""
     part = RateLimiter(1)
