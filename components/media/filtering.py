@@ -40,6 +40,7 @@ class FilterMachine:
         self._forms: dict[str, str] = {}
         self._ended: set[str] = set()
         self._held: list[tuple[str, Any]] = []
+        self._last: dict[str, Any] = {}  # the last picture of each input
         self._built: Built | None = None
         self._sources: dict[str, FilterContext] = {}
         self._sinks: dict[str, FilterContext] = {}
@@ -47,6 +48,8 @@ class FilterMachine:
 
     def push(self, label: str, frame: Any) -> Iterator[tuple[str, Any]]:
         """Take a frame at one input; give what comes out."""
+        if isinstance(frame, av.AudioFrame) != (self.inputs[label] == SOUND):
+            raise MediaError(f"{self.text!r} takes {self.inputs[label]} at {label!r}")
         form = _form(frame)
         if self._forms.get(label, form) != form:
             yield from self._flushed()
@@ -95,15 +98,23 @@ class FilterMachine:
             raise MediaError(f"{self.text!r} has no filter {name!r} to be told anything")
 
     def _go_on(self) -> Iterator[tuple[str, Any]]:
-        if self._built is None:
+        anew = self._built is None
+        if anew:
             if any(not self._forms.get(label) for label in self.inputs):
                 self._held.clear()  # an input ended before its first frame
                 return
             self._build()
+            # a picture that stays to the end, such as a logo, stays when the graph is made anew
+            stay = [(label, self._last[label]) for label in self._ended if label in self._last]
+            self._held = [*stay, *self._held]
         held, self._held = self._held, []
         for label, frame in held:
             self._feed(label, frame)
-            yield from self._pulled()
+            if isinstance(frame, av.VideoFrame):
+                self._last[label] = frame
+        if anew:
+            for label in self._ended & set(self._sources):
+                self._feed(label, None)
         yield from self._pulled()
 
     def _build(self) -> None:
@@ -127,13 +138,7 @@ class FilterMachine:
                 f"{heard[0] if heard else because(error)}"
             ) from error
         self._built = built
-        for label in self._ended:
-            if label in self._sources:
-                self._feed(label, None)
-
     def _feed(self, label: str, frame: Any) -> None:
-        if frame is not None and isinstance(frame, av.AudioFrame) != (self.inputs[label] == SOUND):
-            raise MediaError(f"{self.text!r} takes {self.inputs[label]} at {label!r}")
         try:
             self._sources[label].push(frame)
         except EOFError:

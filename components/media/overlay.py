@@ -43,7 +43,8 @@ class Overlay(ThreadedComponent):
     "top right", or (x, y) in pixels, from the right or from below where negative. `size` is the height
     of the letters in pixels (0: a fourteenth of the picture); `colour` a name such as "yellow", or
     "#rrggbb"; `box` the opacity of the black behind the words, `opacity` that of it all, 0 to 1. The
-    letters are capitals without accents.
+    letters are capitals without accents. `patience`: seconds that a picture waits for subtitles that
+    are behind (default 1); when none has come by then, nobody waits until the next one has.
 
     Example:
         >>> card = TestCard(size=(160, 90), seconds=1, realtime=False)
@@ -57,7 +58,7 @@ class Overlay(ThreadedComponent):
 
     Boxes: "inbox" `av.VideoFrame` of any size and format; "text" `str`, or `Subtitle`s, seen as soon
     as they have come; "subtitles" `Subtitle`s by their own times: a picture waits until it is known
-    what belongs on it; "outbox" `av.VideoFrame`; "control".
+    what belongs on it, so subtitles that come live belong to "text"; "outbox" `av.VideoFrame`; "control".
 
     How it ends: when the pictures do, or when told on "control".
     """
@@ -91,12 +92,15 @@ class Overlay(ThreadedComponent):
         colour: str = "white",
         box: float = 0.6,
         opacity: float = 1.0,
+        patience: float = 1.0,
         name: str | None = None,
     ) -> None:
         """Check the words; ValueError says which will not do."""
         super().__init__(name=name)
         if not 0 <= box <= 1 or not 0 <= opacity <= 1:
             raise ValueError(f"box={box}, opacity={opacity}: each is from 0 to 1")
+        if not 0 <= patience <= 60:
+            raise ValueError(f"patience={patience}: a picture waits from 0 to 60 seconds")
         if size < 0:
             raise ValueError(f"size={size}: letters are 1 pixel high at least, or 0")
         self.words = text
@@ -104,6 +108,8 @@ class Overlay(ThreadedComponent):
         self.positions = (picture_position, position)
         self.size, self.box, self.opacity = size, box, opacity
         self.colour = _colour(colour)
+        self.patience = patience
+        self._patient = True
         self.frames = 0
         self._showing, self._timed = Showing(), Showing()
         self._drawn: tuple[Any, ...] = ()
@@ -145,21 +151,28 @@ class Overlay(ThreadedComponent):
     def _words_at(self, frame: Any) -> str:
         """Give what is to be read on a picture, waiting until that is known."""
         time = float(frame.pts * frame.time_base) if frame.pts is not None else 0.0
-        while not self._timed.knows(time):
-            try:
-                self._timed.add(self._subtitle())
-            except EmptyInbox:
-                self._timed.end()  # there are none, no more, or it is time to stop
+        while not self._timed.knows(time) and self._next_subtitle():
+            pass
         lines = (self.words, self._showing.at(time), self._timed.at(time))
         return "\n".join(line for line in lines if line)
 
-    def _subtitle(self) -> Subtitle:
-        if not (self.subtitles.feeds or self.subtitles.arrived):
-            raise EmptyInbox("nothing is linked to the box for subtitles")
-        told = self.recv("subtitles", timeout=None)
+    def _next_subtitle(self) -> bool:
+        """Take one more, waiting for it; False if there is none to be had."""
+        box = self.subtitles
+        if not (box.feeds or box.arrived):
+            return False
+        try:
+            told = self.recv("subtitles", timeout=self.patience if self._patient else 0.0)
+        except EmptyInbox:
+            self._patient = False
+            if box.ended:
+                self._timed.end()
+            return False
         if not isinstance(told, Subtitle):
             raise unexpected("Overlay", "Subtitles on 'subtitles'", told)
-        return told
+        self._patient = True
+        self._timed.add(told)
+        return True
 
     def _over(self, frame: Any, words: str) -> list[Painter]:
         """Give what paints over a picture, made anew where words or sizes have changed."""

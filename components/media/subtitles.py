@@ -117,6 +117,7 @@ class SubtitleText(Component):
         "outbox": "captions: bytes in UTF-8",
         "signal": "passes on what was told on control",
     }
+    bounds: ClassVar = {"inbox": 64}
     formats: Mapping[str, Format] = {"inbox": Text(), "outbox": ByteStream()}
 
     def __init__(self, form: str = "srt", *, name: str | None = None) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kamesh import Graphline
-from kamesh.testing import Collector
+from kamesh.testing import Collector, promises
 
 PICTURES = "testsrc=size=64x48:rate=25:duration={seconds}"
 TONE = "sine=frequency={pitch}:sample_rate=48000:duration={seconds}"
@@ -74,3 +74,28 @@ def played(source, *parts, boxes=("outbox", "audio")):
         linkages[(last, box)] = (f"KEPT{box}", "inbox")
     Graphline(**chain, **{f"KEPT{box}": kept[box] for box in boxes}, linkages=linkages).run()
     return [kept[box].messages for box in boxes]
+
+
+def said(frame):
+    """Give what two frames that are alike have in common, as frames themselves are never equal."""
+    size = (frame.samples,) if hasattr(frame, "samples") else (frame.width, frame.height)
+    return (frame.pts, frame.time_base, frame.format.name, *size)
+
+
+def keeps_promises(make, inputs, **boxes):
+    """Check what every component promises, with fewer messages than usual, as each is a frame.
+
+    Frames that it sends are told by what they have in common with others like them.
+    """
+
+    def telling():
+        part = make()
+        send = part.send
+        part.send = lambda sent, box="outbox": send(
+            said(sent) if hasattr(sent, "time_base") and hasattr(sent, "format") else sent, box
+        )
+        return part
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(promises, "MANY", 400)
+        return promises.keeps_promises(telling, inputs, **boxes)

@@ -2,7 +2,7 @@
 
 import av
 import pytest
-from films import ffmpeg, film, played
+from films import ffmpeg, film, keeps_promises, played
 
 from kamesh import ComponentFailed, Pipeline, ProducerFinished, Shutdown
 from kamesh.components.chunks import Chunk, Preamble
@@ -12,7 +12,7 @@ from kamesh.components.media.decoders import ProgrammeDecoder
 from kamesh.components.media.messages import AudioInfo, MediaPacket, StreamHeader, VideoInfo
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.sources import DataSource
-from kamesh.testing import Collector, keeps_promises
+from kamesh.testing import Collector
 
 H264 = ("-c:v", "libx264", "-g", "5", "-bf", "0", "-pix_fmt", "yuv420p", "-c:a", "aac")
 
