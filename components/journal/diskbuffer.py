@@ -29,6 +29,7 @@ from kamesh.components.sending import shut_down
 from kamesh.errors import Ended
 from kamesh.inbox import Inbox
 from kamesh.scheduler import ENDED
+from kamesh.strand import Strand
 from kamesh.threadstrand import ThreadOutbox
 
 __all__ = ["DiskBuffer"]
@@ -47,8 +48,9 @@ class DiskBuffer(ThreadedComponent):
 
     `folder` is made if it is not there; only one buffer at a time can use it. It holds `most_bytes`
     (default 1 GiB) on disk and, if that is given, `most_messages`; what is beyond waits at the source.
-    With `keep`, what was not taken when it ended is there again the next time; without, the folder is
-    emptied at the start and at the end, and while the receiver keeps up nothing is written at all.
+    With `keep`, what was not taken when it ended is there again the next time (what a link to another
+    node has accepted counts as taken); without, the folder is emptied at the start and at the end, and
+    while the receiver keeps up nothing is written at all.
     `sync` is as for Recorder. Only what could travel to another process can wait on disk. A full disk
     is said once, in a sentence, and tried again every second; until then the source waits.
 
@@ -212,14 +214,15 @@ class DiskBuffer(ThreadedComponent):
         counts = [0]
         for feed in self.outbox.feeds:
             sink, waiting = feed.sink, len(feed.sink.queue)
-            alone = len(sink.feeds) == 1 and feed.policy is Policy.BLOCK
-            counts.append(max(feed.sent - self._done.get(sink, 0), waiting) if alone else waiting)
+            sure = sink in self._done and len(sink.feeds) == 1 and feed.policy is Policy.BLOCK
+            counts.append(max(feed.sent - self._done[sink], waiting) if sure else waiting)
         return max(counts)
 
     def _listen(self) -> None:
-        """Be told by every receiver what it is done with."""
+        """Be told by every receiver what it is done with; the end of a link does not tell."""
         for feed in self.outbox.feeds:
-            if self.keep and feed.sink not in self._done:
+            tells = isinstance(feed.sink.owner, Strand)
+            if self.keep and tells and feed.sink not in self._done:
                 self._strand.in_loop(partial(self._hear_of, feed.sink))
 
     def _hear_of(self, sink: Inbox) -> None:

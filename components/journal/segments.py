@@ -80,7 +80,7 @@ class Segments:
         self._writer: JournalWriter | None = None
         self._reader: BinaryIO | None = None
         self._reading: _Segment | None = None
-        self._at = 0
+        self._at = self._number = 0  # the byte, and the first message, of the record read next
         self._lock = self._taken = -1
         if self.folder.exists() and not self.folder.is_dir():
             raise FileError(f"{self.folder} cannot be written: it is no folder")
@@ -249,8 +249,6 @@ class Segments:
             self._reader.seek(self._at)
             self._next = max(self._next, segment.first)
         return segment
-
-    _number = 0  # of the first message of the record that is read next
 
     def _close_reader(self) -> None:
         if self._reader is not None:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeAlias
 
 from kamesh.codec import Buffer, Encoded, TooMuch, encode
 from kamesh.components.files import FileError, sentence
@@ -26,6 +26,8 @@ from kamesh.components.journal.syncing import Sync, Syncing
 from kamesh.linking import did_you_mean
 
 __all__ = ["MODES", "JournalWriter", "checked_mode", "records_of"]
+
+Encode: TypeAlias = Callable[[Sequence[Any]], Encoded]
 
 MODES = ("new", "replace")
 TOGETHER = 1024 * 1024  # bytes that wait at most before they are handed to the system
@@ -203,19 +205,21 @@ class JournalWriter:
             self.close()
 
 
-def records_of(seconds: float, messages: Sequence[Any], box: int = 0) -> list[Record]:
+def records_of(
+    seconds: float, messages: Sequence[Any], box: int = 0, encode: Encode = encode
+) -> list[Record]:
     """Make records of messages: one, or as many as the codec's limits ask for."""
     time_ = _ns(seconds)
     found = []
     todo = list(messages)
     while todo:
-        encoded, count = _encoded(todo)
+        encoded, count = _encoded(todo, encode)
         found.append(record_of(time_, encoded, box))
         todo = todo[count:]
     return found
 
 
-def _encoded(messages: list[Any]) -> tuple[Encoded, int]:
+def _encoded(messages: list[Any], encode: Encode) -> tuple[Encoded, int]:
     """Encode as many as go together: half as many as long as they are too much."""
     count = len(messages)
     while True:

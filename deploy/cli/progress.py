@@ -12,9 +12,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-__all__ = ["Progress", "interrupted"]
+from kamesh.deploy.pictures.showing import count
+
+__all__ = ["Progress", "counted", "interrupted"]
 
 NOW_AND_THEN = 10.0  # seconds between two lines where there is no terminal
+
+
+def counted(messages: int) -> str:
+    """Write how many messages: "1 message", "1,250 messages"."""
+    return f"{count(messages)} message{'' if messages == 1 else 's'}"
 
 
 class Progress:

@@ -18,13 +18,13 @@ from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kamesh.codec import Unsendable, standin  # stand-ins are recorded as what they stand for
+from kamesh.codec import Unsendable, standin
 from kamesh.components.files import FileError
 from kamesh.components.journal import Info, JournalWriter
 from kamesh.components.journal.writing import records_of
 from kamesh.deploy.cli.boxes import outbox_called
 from kamesh.deploy.cli.context import Context, Talker
-from kamesh.deploy.cli.progress import Progress, interrupted
+from kamesh.deploy.cli.progress import Progress, counted, interrupted
 from kamesh.deploy.cli.spool import Spool
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import find_run
@@ -36,7 +36,6 @@ __all__ = ["record"]
 
 EVERY = 1.0  # seconds between two looks at what the nodes had to drop
 TOGETHER = 256  # messages of one record
-assert standin
 
 
 @dataclass(slots=True)
@@ -132,7 +131,7 @@ class _Recording:
         """Hand over what has come together."""
         messages, one.waiting = one.waiting, []
         try:
-            for each in records_of(seconds, messages, one.number):
+            for each in records_of(seconds, messages, one.number, standin.encode):
                 self.spool.put(each)
         except (Unsendable, ValueError) as error:  # it has crossed a link, so it can: but for its size
             self.error = self.error or NotSuitable(f"{one.box} cannot be recorded: {error}")
@@ -153,7 +152,7 @@ class _Recording:
         seconds = max(self.seconds, 1e-9)
         missed = f", {count(self.missed)} missed" if self.missed else ""
         return (
-            f"{count(self.messages)} messages, {size(self.journal.size)}, "
+            f"{counted(self.messages)}, {size(self.journal.size)}, "
             f"{self.messages / seconds:,.1f}/s{missed}"
         )
 
@@ -189,7 +188,8 @@ async def _go_on(
                     {over, all_ended}, timeout=min(EVERY, left),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                await recording.look(client)
+                if recording.left != 0:  # what passes after the last one is not missed
+                    await recording.look(client)
                 shown.show(recording.shown())
             seconds = recording.seconds
     finally:
@@ -222,13 +222,15 @@ def _summary(recording: _Recording, options: Namespace, context: Context) -> int
     if options.json:
         context.say_json(told)
     context.remark(
-        f"recorded {count(messages)} messages in {duration(seconds)} into {recording.path} "
+        f"recorded {counted(messages)} in {duration(seconds)} into {recording.path} "
         f"({size(recording.journal.bytes)})"
     )
-    if missed:
+    if missed and isinstance(recording.error, FileError):
+        context.remark(f"{counted(missed)} that came could not be written")
+    elif missed:
         context.remark(
-            f"{count(missed)} messages were missed: this recorder or its disk was too slow "
-            f"for them ({options.policy}); the journal says where"
+            f"{counted(missed)} missed: this recorder or its disk was too slow ({options.policy}); "
+            f"the journal says where"
         )
     if recording.error is not None:
         raise recording.error

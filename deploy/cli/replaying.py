@@ -21,7 +21,7 @@ from kamesh.components.files import FileError
 from kamesh.components.journal import JournalReader, NotAJournal, Pace, Record, open_journal
 from kamesh.deploy.cli.boxes import inbox_called
 from kamesh.deploy.cli.context import Context, Talker
-from kamesh.deploy.cli.progress import Progress, interrupted
+from kamesh.deploy.cli.progress import Progress, counted, interrupted
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import find_run
 from kamesh.deploy.pictures.showing import count, duration, size
@@ -189,7 +189,7 @@ async def _go_on(playing: _Playing, options: Namespace, context: Context) -> int
         told = {"file": playing.journal.name, "messages": playing.messages}
         if options.json:
             context.say_json({**told, "seconds": round(seconds, 6), "late": playing.late})
-        context.remark(f"played {count(playing.messages)} messages in {duration(seconds)}")
+        context.remark(f"played {counted(playing.messages)} in {duration(seconds)}")
         if playing.late:
             context.remark(
                 f"{count(playing.late)} of them were more than {LATE:g} s late: what takes them was "
@@ -206,7 +206,7 @@ async def _show(playing: _Playing, context: Context) -> None:
     with Progress(context.err) as progress:
         while True:
             await asyncio.sleep(1.0)
-            progress.show(f"{count(playing.messages)} messages played")
+            progress.show(f"{counted(playing.messages)} played")
 
 
 def _info(journal: JournalReader, options: Namespace, context: Context) -> int:
@@ -232,7 +232,7 @@ def _info(journal: JournalReader, options: Namespace, context: Context) -> int:
         })  # fmt: skip
     else:
         context.say(
-            f"{Path(journal.name).name}: {count(journal.messages)} messages in "
+            f"{Path(journal.name).name}: {counted(journal.messages)} in "
             f"{duration(journal.length)}, {size(journal.size)}, recorded from "
             f"{began:%Y-%m-%d %H:%M:%S} UTC"
         )
@@ -242,7 +242,7 @@ def _info(journal: JournalReader, options: Namespace, context: Context) -> int:
         ):
             context.say(line)
         if journal.missed:
-            context.say(f"{count(journal.missed)} messages were missed by the recorder")
+            context.say(f"{counted(journal.missed)} missed by the recorder")
         if not journal.ended:
             context.say("the recording was broken off: it does not say where it ends")
     if trouble := journal.trouble():

@@ -41,6 +41,7 @@ class Spool:
         self._journal, self._policy, self._failed, self._most = journal, policy, failed, most
         self._waiting: deque[Record] = deque()
         self._bytes = 0
+        self._last = 0.0  # seconds of the record written last
         self._ends = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
@@ -95,8 +96,6 @@ class Spool:
             self._journal.add(record)
             self._last = record.seconds
         self._journal.flush()
-
-    _last = 0.0
 
     def close(self, seconds: float) -> None:
         """Write all that waits, note that the recording ended then, and close the journal.

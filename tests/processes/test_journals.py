@@ -102,6 +102,13 @@ def test_recorded_in_one_run_and_played_into_another(host: Host) -> None:
     until(lambda: len(host.read("again.txt")) >= len(held), "all have arrived")
     assert [int(line) for line in host.read("again.txt")] == held
 
+    looping = host.start("replay", "live.kj", "KEEP.inbox", "--speed", "0", "--loop")
+    until(lambda: len(host.read("again.txt")) > 3 * len(held), "it begins anew")
+    looping.signal(signal.SIGINT)
+    stopped = looping.ended()
+    assert stopped.code == 0, stopped
+    assert stopped.err.startswith("played ")
+
     slowly = host.kamesh("replay", "live.kj", "sink/SLOW.inbox", "--speed", "0")
     assert slowly.code == 0, slowly
     until(lambda: len(host.read("slowly.txt")) >= len(held), "a full inbox loses nothing")
