@@ -60,8 +60,10 @@ class StopOnSignal(Component):
     Pipeline, put it after the source: at the signal the source is told to stop, and all that comes
     after finishes what it has, so that files are whole and the last figures are written. What it then
     sends on "signal" is ProducerFinished; with `tell="stop"` it is Shutdown: nothing that waits is
-    passed on, and what comes after stops at once. In a Graphline, link its "signal" to the "control" of
-    whatever is to stop. A second signal, while it still passes on what waits, ends it at once.
+    passed on, and what comes after stops at once. In a Graphline it may stand apart: link its "signal"
+    to the "control" of whatever is to stop (with "stop" for a source that would first send all it has),
+    and the "signal" of what ends last to its own "control". A second signal, while it still passes on
+    what waits, ends it at once.
 
     Signals reach a program in its main thread alone, so it runs where `run()` is called there, and
     not in a `background()` or under another thread's event loop.

@@ -79,6 +79,23 @@ def test_what_it_tells(tell, told):
     assert sent["outbox"] == [0, 1, 2]
 
 
+def test_standing_apart_in_a_graphline():
+    """What its signal is linked to stops; and it ends itself when the work is done without a signal."""
+    for source in (Pipeline(DataSource(count()), Raising(3000)), DataSource(range(10))):
+        sink = DataSink()
+        Graphline(
+            SOURCE=source,
+            SINK=sink,
+            STOP=StopOnSignal(tell="stop"),
+            linkages={
+                ("SOURCE", "outbox"): ("SINK", "inbox"),
+                ("STOP", "signal"): ("SOURCE", "control"),
+                ("SINK", "signal"): ("STOP", "control"),
+            },
+        ).run()
+        assert sink.messages == list(range(len(sink.messages)))
+
+
 def test_several_hear_the_same_signal():
     """Each stream ends, and each that still runs hears."""
     sinks = [DataSink(), DataSink()]
