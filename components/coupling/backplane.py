@@ -118,11 +118,16 @@ class CoupledBackplane(Backplane):
         replica = self.replica
         self.offer()
         yield  # those who couple it from the beginning come first
-        while not self._is_over():
+        while not self._strand.told():
             before = replica.activity
             now = self.now()
             self._take(now)
+            if self.until_finished:  # where nobody publishes there is nobody to wait for
+                publishing = self.inbox.live > 0 or self.data_ready("inbox")
+                replica.ended = replica.opened and not publishing
             replica.tend(now)
+            if replica.over():
+                break
             if replica.activity != before:
                 self._wake_couples()
             due = min(replica.deadlines(now), default=None)
@@ -132,18 +137,11 @@ class CoupledBackplane(Backplane):
         replica.tend(self.now())
         self._wake_couples()
 
-    def _is_over(self) -> bool:
-        if self._strand.told():
-            return True
-        if self.until_finished:  # where nobody publishes there is nobody to wait for
-            published = self.inbox.live == 0 and not self.inbox.queue
-            self.replica.ended = self.replica.opened and published
-        return self.replica.over()
-
     def _take(self, now: float) -> None:
         replica = self.replica
         room = min(TURN, self.room())
         room -= replica.advance(room, now)
+        replica.may_open(now)
         while room > 0 and self.data_ready("inbox") and replica.may_publish(now):
             replica.publish(self.recv("inbox"))
             room -= 1
@@ -159,6 +157,15 @@ class CoupledBackplane(Backplane):
             missed = replica.reports.popleft()
             log.warning("%s missed %d messages: %s", missed.who, missed.count, missed.why)
             self.send(missed, "reports")
+
+    def wind_up(self, now: float) -> None:
+        """Take what still comes when it has ended: for nobody here, but to pass it on."""
+        before = self.replica.activity
+        self.replica.advance(TURN, now)
+        self.replica.out.clear()
+        self.replica.tend(now)
+        if self.replica.activity != before:
+            self._wake_couples()
 
     def _wake_couples(self) -> None:
         for strand in self.couples:
@@ -221,16 +228,14 @@ class Couple(AtBackplane):
                 now = self.now()
                 if self._receive(peer, now):
                     strand.wake()
+                if plane.state == "ended":
+                    ended = now if ended is None else ended
+                    plane.wind_up(now)
                 limited = self._send(peer, now)
                 if self.inbox.ended:
                     break
-                if plane.state == "ended":
-                    ended = now if ended is None else ended
-                    replica.advance(TURN, now)  # for nobody here any more, but to pass it on
-                    replica.out.clear()
-                    replica.tend(now)
-                    if peer.settled or now >= ended + plane.patience:
-                        break
+                if ended is not None and (peer.settled or now >= ended + plane.patience):
+                    break
                 dues = [peer.deadline(), now + NO_ROOM if limited else None]
                 dues.append(None if ended is None else ended + plane.patience)
                 due = min((one for one in dues if one is not None), default=None)

@@ -80,13 +80,15 @@ class Status:
 class Hello:
     """Asks for a stream, as session number `session`, of all that is not in `vector`.
 
-    `fresh`: nothing has been delivered at `who` yet. `keep` names what is kept there.
+    `fresh`: nothing has been delivered at `who` yet, and nothing is owed to it. `known` is who has been
+    heard of there; `keep` names what is kept there.
     """
 
     who: str
     session: int
     vector: Vector
     fresh: bool
+    known: tuple[str, ...]
     keep: str
 
 
@@ -119,7 +121,8 @@ class Copy:
 class Cut:
     """Stands for all that is in `vector`: who sends this has not got it one by one, only `state`.
 
-    `base` is where the one it was made for stood; `missed` is how many messages that one had been owed.
+    `base` is where the one it was made for stood; `missed` is how many messages that one had been
+    owed; `shared`, whether the two were found to be parts of one whole.
     """
 
     session: int
@@ -127,6 +130,7 @@ class Cut:
     vector: Vector
     base: Vector
     missed: int
+    shared: bool
     state: Any
 
 

@@ -56,6 +56,7 @@ class Served(Protocol):
     log: Log
     statuses: Statuses
     activity: int
+    joined: bool
 
     @property
     def filling(self) -> bool:
@@ -192,6 +193,7 @@ class Peer:
         self.session = 0
         self.pending.clear()
         self.replica.abandoned(self)
+        self.replica.activity += 1
 
     def passed_one(self) -> None:
         """Count the oldest pending record as delivered."""
@@ -242,9 +244,9 @@ class Peer:
         self.pending.clear()
         replica.abandoned(self)
         self._expected = self.passed = self._acked = 0
-        return Hello(
-            replica.who, self.session, dict(replica.vector), replica.fresh(), replica.keeps
-        )
+        fresh = replica.fresh() and not replica.joined
+        known = tuple(sorted(replica.statuses.known()))
+        return Hello(replica.who, self.session, dict(replica.vector), fresh, known, replica.keeps)
 
     def _begin(self, hello: Hello, now: float) -> None:
         self.hello = None
@@ -312,7 +314,7 @@ class Peer:
         if isinstance(record, Entry):
             return Told(self.serving, self._sent, record.origin, record.seq, record.message)
         return Cut(
-            self.serving, self._sent, record.vector, record.base, record.missed, record.state
+            self.serving, self._sent, record.vector, record.base, record.missed, True, record.state
         )  # fmt: skip
 
     # -- time

@@ -71,7 +71,8 @@ class Replica:
         self.patience = patience
         self.log = Log(size)
         self.vector: dict[str, int] = {self.who: 0}
-        self._joined: dict[str, int] = {}  # where others' streams were joined, if not at 0
+        self.joined = False  # what any of the others publishes from now on is owed to it
+        self._joined_at: dict[str, int] = {}  # where others' streams were joined, if not at 0
         self.state: Any = keep.empty() if keep else None
         self.ended = False  # nothing more will be published here
         self.statuses = Statuses(self.who, max(1, size // 2), 2 * patience)
@@ -122,7 +123,10 @@ class Replica:
             origin in self.vector and (origin != hello.who or self.vector[origin])
             for origin in theirs
         )
-        joins = hello.fresh and any(origin not in theirs for origin in self._joined)
+        if not hello.fresh:  # perhaps of one whole, though neither has heard from the other's side
+            both = self.statuses.known().intersection(hello.known)
+            shared = shared or bool(both - {self.who, hello.who})
+        joins = hello.fresh and any(origin not in theirs for origin in self._joined_at)
         if shared and not joins and self.log.covers(theirs):
             return Start(hello.session, 0), self.log.base
         present, state = dict(self.vector), self.given()
@@ -134,8 +138,8 @@ class Replica:
         missed = 0
         if shared:
             for origin, count in present.items():
-                missed += max(0, count - theirs.get(origin, self._joined.get(origin, 0)))
-        cut = Cut(hello.session, 0, present, dict(theirs), missed, state)
+                missed += max(0, count - theirs.get(origin, self._joined_at.get(origin, 0)))
+        cut = Cut(hello.session, 0, present, dict(theirs), missed, shared, state)
         return cut, self.log.head
 
     def given(self) -> Any:
@@ -190,6 +194,9 @@ class Replica:
                 peer.ask(now)
                 return False
             self._fill(peer, record)
+            self.joined = True
+        elif isinstance(record, Start):
+            self.joined = True
         elif isinstance(record, Cut) and not self._cut(peer, record, now):
             return False
         peer.passed_one()
@@ -228,24 +235,24 @@ class Replica:
 
     def tend(self, now: float) -> None:
         """Give up who does not get on and is far behind, and say where this one stands."""
-        counts = dict(self.vector)
+        reached = self.statuses.reached()
+        counts = {origin: n for origin, n in self.vector.items() if origin in reached}
         half = self.statuses.window
         for peer in self.peers:
             if not peer.serving:
                 continue
             if not peer.behind:
                 peer.moved = now
-            far = any(n - peer.theirs.get(o, 0) >= half for o, n in self.vector.items())
-            if far and now >= peer.moved + self.patience:
+            elif now >= peer.moved + self.patience and any(
+                n - peer.theirs.get(origin, 0) >= half for origin, n in self.vector.items()
+            ):
                 peer.give_up()
                 self.activity += 1
                 continue
             for origin in counts:
                 counts[origin] = min(counts[origin], peer.theirs.get(origin, 0))
-        reached = self.statuses.reached()
         peers = tuple(sorted({peer.who for peer in self.peers if peer.who}))
-        known = {origin: count for origin, count in counts.items() if origin in reached}
-        if self.statuses.say(peers, known, self.vector[self.who], self.ended):
+        if self.statuses.say(peers, counts, self.vector[self.who], self.ended):
             self.activity += 1
 
     def over(self) -> bool:
@@ -261,7 +268,7 @@ class Replica:
         if len(self.vector) > ORIGINS:
             here = {self.who, *reached, *self.log.origins}
             old = next((origin for origin in self.vector if origin not in here), None)
-            for vector in (self.vector, self.log.floor, self._joined):
+            for vector in (self.vector, self.log.floor, self._joined_at):
                 vector.pop(old or "", None)
 
     # -- becoming a copy, and going on from a snapshot
@@ -279,7 +286,7 @@ class Replica:
     def _filled(self, copy: Copy) -> None:
         self._source = self._coming = None
         raised(self.vector, copy.present)
-        self._joined = {origin: n for origin, n in copy.present.items() if n}
+        self._joined_at = {origin: n for origin, n in copy.present.items() if n}
         if self.keep is not None:
             self.state = self.keep.take(copy.state)
         jump = Jump(dict(copy.present), self._before, 0, copy.state)
@@ -292,6 +299,7 @@ class Replica:
         if peer is self._source:
             self._source = self._coming = None
             self.vector = self._before
+            self.joined = False
             self.log.restart({})
             for other in self.peers:
                 other.skip_to(self.log.head)
@@ -316,7 +324,11 @@ class Replica:
             self.log.append(Jump(cut.vector, cut.base, cut.missed, cut.state))
             return True
         if self.fresh():
+            self.joined = False
             peer.ask(now)  # for a copy: with a log of its own it can serve others
+            return False
+        if not cut.shared and any(o in self.vector and o != self.who for o in cut.vector):
+            peer.ask(now)  # they are parts of one whole after all, as it is known by now
             return False
         stands = all(self.vector.get(o, -1) == cut.base.get(o, -1) for o in short)
         if not stands or cut.missed:
@@ -345,7 +357,7 @@ class Replica:
         ) and all(isinstance(one, Entry) or at_least(cut.vector, one.vector) for one in self.log)
         for origin, count in cut.vector.items():
             if count and not missed and origin not in self.vector:
-                self._joined[origin] = count
+                self._joined_at[origin] = count
         raised(self.vector, cut.vector)
         if self.keep is not None:
             self._combine(self.keep, cut, beyond, whole)

@@ -79,6 +79,10 @@ class Statuses:
                 del self.newest[who]
         return self._reached
 
+    def known(self) -> set[str]:
+        """Give all that were heard of of late, whether they can be reached now or not."""
+        return self.reached() | set(self.newest)
+
     def may_publish(self, published: int, direct: Mapping[str, int], now: float) -> bool:
         """Say whether one more may be published, after `published`.
 
