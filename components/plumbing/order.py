@@ -67,6 +67,10 @@ class OrderRecovery(Generic[Item]):
         """Count the things that wait."""
         return len(self._waiting)
 
+    def __contains__(self, number: object) -> bool:
+        """Say whether the thing of that number has come, and waits."""
+        return number in self._waiting
+
     def add(self, number: int, item: Item) -> list[Item | Gap]:
         """Take one thing in, and give out what can be: most often itself."""
         if self.expects is None:
@@ -92,12 +96,22 @@ class OrderRecovery(Generic[Item]):
             after = number + 1
         return gaps
 
-    def give_up(self) -> list[Item | Gap]:
-        """Give up the oldest gap: give out that, and what waited for nothing else."""
-        if not self._numbers:
-            return []
-        gap = self._skip_to(self._numbers[0])
-        return [*gap, *self._in_order()]
+    def give_up(self, upto: int | None = None) -> list[Item | Gap]:
+        """Give up the oldest gap: give out that, and what waited for nothing else.
+
+        With `upto`, give up all that is missing as far as that number, whether something waits behind
+        it or not.
+        """
+        given: list[Item | Gap] = []
+        if upto is None:
+            if self._numbers:
+                given += self._skip_to(self._numbers[0])
+            return given + self._in_order()
+        while self.expects is not None and self.expects <= upto:
+            first = self._numbers[0] if self._numbers else upto + 1
+            given += self._skip_to(min(first, upto + 1))
+            given += self._in_order()
+        return given
 
     def flush(self, upto: int | None = None) -> list[Item | Gap]:
         """Give out all that waits, with the gaps between.
@@ -107,9 +121,7 @@ class OrderRecovery(Generic[Item]):
         given: list[Item | Gap] = []
         while self._numbers:
             given += self.give_up()
-        if upto is not None and self.expects is not None:
-            given += self._skip_to(upto + 1)
-        return given
+        return given if upto is None else given + self.give_up(upto)
 
     def _in_order(self) -> list[Item | Gap]:
         given: list[Item | Gap] = []

@@ -65,6 +65,18 @@ def test_flush_knows_the_end():
     assert (order.lost, len(order), order.flush(upto=5)) == (3, 0, [])
 
 
+def test_giving_up_as_far_as_a_number():
+    """All that is missing up to it is given up, in as many gaps as that makes; no more than that."""
+    order = OrderRecovery()
+    assert feed(order, [3, 6, 9]) == []
+    assert (3 in order, 4 in order) == (True, False)
+    assert order.give_up(upto=7) == [Gap(1, 2), 3, Gap(4, 5), 6, Gap(7, 7)]
+    assert order.give_up(upto=7) == []
+    assert (order.expects, order.missing()) == (8, [Gap(8, 8)])
+    assert order.give_up(upto=8) == [Gap(8, 8), 9]
+    assert order.give_up(upto=11) == [Gap(10, 11)]
+
+
 def test_a_gap_of_any_size_costs_nothing():
     """A number far ahead takes one place, not one for each that is missing."""
     order = OrderRecovery(size=1)
