@@ -39,6 +39,7 @@ log = logging.getLogger("kamesh")
 TOGETHER = 256  # messages of one record and in the inbox, unless they are large
 AHEAD = 64  # messages sent that no inbox has taken, unless they are large
 HEAVY = 1024 * 1024  # bytes, as far as they can be told, that are taken at a time
+LOOK = 0.1  # seconds between two looks at what the link to another node has taken
 AGAIN = 1.0  # seconds until a full disk is tried again
 GIB = 1 << 30
 
@@ -271,6 +272,8 @@ class DiskBuffer(ThreadedComponent):
         waits = [store.wait()]
         if self.trouble:
             waits.append(AGAIN)
+        if self.keep and not all(feed.sink in self._done for feed in self.outbox.feeds):
+            waits.append(LOOK)
         timeout = min((one for one in waits if one is not None), default=None)
         if not self._strand.wait_until(lambda: self._can_go_on(store), timeout):
             store.flush()

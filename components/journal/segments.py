@@ -82,6 +82,7 @@ class Segments:
         self._reading: _Segment | None = None
         self._at = self._number = 0  # the byte, and the first message, of the record read next
         self._lock = self._taken = -1
+        self._acknowledged = self._next = self._after = 0
         if self.folder.exists() and not self.folder.is_dir():
             raise FileError(f"{self.folder} cannot be written: it is no folder")
         try:
@@ -302,6 +303,8 @@ class Segments:
         try:
             self._close_reader()
             self._finish_writer()
+            if self._lock >= 0 and self._segments:
+                self._drop_done()
             if remove and self._lock >= 0:
                 for each in self._segments:
                     each.path.unlink(missing_ok=True)

@@ -62,6 +62,18 @@ class Slow(Component):
 """
 
 
+SPLIT = """
+from kamesh import Pipeline
+from kamesh.components.console import ConsoleEchoer
+from kamesh.components.journal import DiskBuffer, Recorder
+from kamesh.components.plumbing import Count
+from kamesh.components.sources import DataSource
+
+numbers = DataSource(range(3000))
+Pipeline(numbers, Recorder("x.kj"), DiskBuffer("kept", keep=True), Count(), ConsoleEchoer()).run()
+"""
+
+
 def up(host: Host, name: str, text: str, nodes: int) -> None:
     """Start a topology."""
     host.topology(name, text)
@@ -141,3 +153,13 @@ def test_a_stream_that_ends_ends_the_recording(host: Host) -> None:
     assert held[-1] == 1500, done
     assert held == list(range(held[0], 1501))
     assert json.loads(done.out)["missed"] == 0
+
+
+def test_each_in_a_process_of_its_own(host: Host) -> None:
+    """A recorder and a buffer on disk work between nodes, and at the end nothing is left to take."""
+    ended = host.kamesh("run", host.write("split.py", SPLIT), "--split")
+    assert (ended.code, ended.out) == (0, "3000\n"), ended
+    assert numbers(host.folder / "x.kj") == list(range(3000))
+    with open_journal(host.folder / "x.kj") as journal:
+        assert journal.info.boxes == ("data-source/DataSource.outbox",)
+    assert list((host.folder / "kept").glob("*.kj")) == []

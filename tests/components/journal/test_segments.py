@@ -66,6 +66,17 @@ def test_what_is_not_acknowledged_is_there_again(tmp_path):
         assert drained(queue) == ["f"]
 
 
+def test_when_all_is_done_with_no_file_is_left(tmp_path):
+    """A queue that is empty takes no room on the disk, and its numbers go on."""
+    with Segments(tmp_path) as queue:
+        queue.append(["a", "b"])
+        queue.take()
+        queue.acknowledge(2)
+    assert files(tmp_path) == []
+    with Segments(tmp_path) as queue:
+        assert queue.after == 2
+
+
 def test_a_cut_at_every_byte_of_the_last_file(tmp_path):
     """After a crash in the middle of a write, all whole records are there and the numbers go on."""
     with Segments(tmp_path / "q") as queue:
