@@ -16,7 +16,7 @@ from typing import cast
 from kamesh.codec import register
 from kamesh.components.network.trouble import checked_port
 
-__all__ = ["LARGEST", "Address", "Datagram", "Unsuitable", "destination", "family_of", "sealed"]
+__all__ = ["LARGEST", "Address", "Datagram", "Unsuitable", "destination", "sealed", "source_of"]
 
 LARGEST = 65535  # bytes, to receive into: no datagram of IPv4 or IPv6 holds more
 
@@ -113,10 +113,16 @@ def _numeric(host: str, port: int, family: int) -> Address:
     return cast(Address, address)
 
 
-def family_of(host: str) -> int:
-    """Say of which family the numeric address `host` is; ValueError if it is none."""
+def source_of(address: Address) -> tuple[str, int]:
+    """Give host and port of an address as the system has it; with its zone, where it is of one link."""
+    if len(address) == 4 and address[3]:
+        return f"{address[0]}%{_zone(address[3])}", address[1]
+    return address[0], address[1]
+
+
+@lru_cache(maxsize=64)
+def _zone(index: int) -> str:
     try:
-        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)
-    except (OSError, UnicodeError):
-        raise ValueError(f"{host!r} is not a numeric address, such as 10.0.0.7 or fd00::7") from None
-    return int(found[0][0])
+        return socket.if_indextoname(index)
+    except OSError:  # it has vanished meanwhile
+        return str(index)

@@ -24,6 +24,7 @@ from kamesh.components.network.datagram import (
     Unsuitable,
     destination,
     sealed,
+    source_of,
 )
 from kamesh.components.network.trouble import shown, trouble
 
@@ -81,7 +82,7 @@ class DatagramSocket:
         keep = got.append
         group, own, seal = self.group, self.own, sealed
         try:
-            if self.stamped or own is not None:
+            if self.stamped or own is not None or self.sock.family == socket.AF_INET6:
                 for data, host, port, arrived in self._each(most):
                     echo = own is not None and port == own[1] and host == own[0]
                     if echo and not self.echoes:
@@ -104,10 +105,10 @@ class DatagramSocket:
         for _ in range(most):
             if self.stamped:
                 data, ancillary, _, address = self.sock.recvmsg(LARGEST, ANCILLARY)
-                yield data, address[0], address[1], _stamp(ancillary)
+                yield data, *source_of(address), _stamp(ancillary)
             else:
                 data, address = self.sock.recvfrom(LARGEST)
-                yield data, address[0], address[1], None
+                yield data, *source_of(address), None
 
     def lost(self) -> int:
         """Ask how many datagrams the kernel has dropped, in all; newly dropped ones are said."""

@@ -13,6 +13,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
+from kamesh.components.network.datagram import source_of
 from kamesh.components.network.datagram_socket import DatagramSocket
 from kamesh.components.network.datagram_turns import DatagramComponent, Steps
 from kamesh.components.network.multicast_groups import (
@@ -101,14 +102,14 @@ class MulticastComponent(DatagramComponent):
         out.connected = True
         self.way_out = out
         for source in self.sources.values():
-            source.own = sock.getsockname()[:2]
+            source.own = source_of(sock.getsockname())
 
     def _join(self, group: str, interface: Interface) -> None:
         sock = receiving(group, self.port, self.groups.wanted[group], interface)
         source = DatagramSocket(sock, self.path, group=group, stamped=self.stamped)
         source.grow(self.receive_buffer, RECEIVE_BUFFER)
         source.echoes = self.echoes
-        source.own = None if self.way_out is None else self.way_out.sock.getsockname()[:2]
+        source.own = None if self.way_out is None else source_of(self.way_out.sock.getsockname())
         self.sources[group] = source
         self.send(Listening(f"udp://{shown(group, self.port)}", group, self.port), "listening")
 

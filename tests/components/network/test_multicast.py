@@ -113,7 +113,8 @@ def test_groups_are_known_however_they_are_written():
 
 def test_an_interface_is_found_by_name_or_address_and_a_wrong_one_lists_what_there_is():
     """`lo`, 127.0.0.1 and ::1 are one; a wrong name gets a suggestion and the list."""
-    among = [Interface("lo", 1, ("127.0.0.1", "::1")), Interface("eth0", 2), Interface("wlan0", 3, ("192.0.2.7",))]
+    lo, wlan = Interface("lo", 1, ("127.0.0.1", "::1")), Interface("wlan0", 3, ("192.0.2.7",))
+    among = [lo, Interface("eth0", 2), wlan]
     assert {find_interface(name, among).index for name in ("lo", "127.0.0.1", "::1", "0:0::1")} == {1}
     with pytest.raises(NetworkError) as caught:
         find_interface("eth1", among)
