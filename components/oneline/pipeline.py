@@ -4,7 +4,8 @@ Laws
 1. To parse is pure: text in, steps out, everything checked that can be without importing anything.
    Only a word that the table has not is looked for among all components that are installed.
 2. Two words that do not fit are refused; where there is only one thing that could stand between
-   packets and what takes a transport stream, it is put there.
+   packets and what takes a transport stream, it is put there. Parts that declare their formats are
+   linked by these, as in a MediaPipeline: sound goes past what works on pictures.
 3. What the last word gives is printed if a person can read it, as any shell would.
 """
 
@@ -12,13 +13,16 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from kamesh import Component, Pipeline
+from kamesh.chassis import as_component
 from kamesh.components.oneline.tokens import PipelineMistake, Token, steps_of
 from kamesh.components.oneline.words import (
     ANYTHING,
     BETWEEN,
+    FRAMES,
     NOTHING,
     PACKETS,
     PRINTED,
@@ -26,10 +30,13 @@ from kamesh.components.oneline.words import (
     WORDS,
     Word,
 )
-from kamesh.errors import UnknownName
+from kamesh.errors import LinkageRefused, UnknownName
+from kamesh.fitting import format_of
 from kamesh.linking import did_you_mean
 
 __all__ = ["PipelineMistake", "Step", "parse_pipeline", "pipeline_of"]
+
+FORMS = {"pictures": FRAMES, "sound": FRAMES}  # what words call what components declare
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +85,42 @@ def pipeline_of(line: str) -> Pipeline:
 
     Example: `pipeline_of("ticker 0.5 count=3 ! console").run()`.
     """
-    pipeline = Pipeline(name="pipeline")
-    before: Component | None = None
+    parts: list[Component] = []
     for step in parse_pipeline(line):
-        if before is not None and "outbox" not in before._strand.outboxes:
+        if parts and "outbox" not in parts[-1]._strand.outboxes:
             if step.implied:
                 break
-            raise PipelineMistake(f"{before.name!r} sends nothing on, so nothing can come after it")
-        part = pipeline.add(_made(step), _unused(step.word, pipeline))
-        if before is not None:
-            _link(pipeline, before, part)
-        before = part
+            raise PipelineMistake(
+                f"{parts[-1].name!r} sends nothing on, so nothing can come after it"
+            )
+        part = as_component(_made(step))
+        part.name = step.word
+        if parts and "inbox" not in part._strand.inboxes:
+            raise PipelineMistake(f"{part.name!r} takes nothing in, so it can only come first")
+        parts.append(part)
+    return _wired(parts)
+
+
+def _wired(parts: list[Component]) -> Pipeline:
+    """Link the parts; those that say what they give and take, by that, with what is missing put in."""
+    if any(part.formats for part in parts):
+        # the media package pulls in what only media needs, and one of its parts is here already
+        from kamesh.components.media.line import MediaPipeline
+
+        try:
+            return MediaPipeline(*parts, name="pipeline")
+        except LinkageRefused as error:
+            raise PipelineMistake(str(error)) from error
+    pipeline = Pipeline(name="pipeline")
+    for part in parts:
+        pipeline.add(part)
+    for before, after in pairwise(parts):
+        _link(pipeline, before, after)
     return pipeline
 
 
 def _link(pipeline: Pipeline, before: Component, after: Component) -> None:
     """Link every outbox to the inbox that takes it: the usual two, and those of one name."""
-    if "inbox" not in after._strand.inboxes:
-        raise PipelineMistake(f"{after.name!r} takes nothing in, so it can only come first")
     for box in before._strand.outboxes:
         to = {"outbox": "inbox", "signal": "control"}.get(box, box)
         if to in after._strand.inboxes:
@@ -122,11 +147,21 @@ def _component(name: str) -> Word:
             f"there is no word {name!r}{near}; `kamesh components --words` lists them, "
             f"or name a class of your own as module:Class"
         ) from None
+    gives = _kinds(entry.use, "outbox")
     return Word(
         entry.summary, entry.use,
-        takes=(ANYTHING,) if "inbox" in entry.inboxes else (),
-        gives=ANYTHING if "outbox" in entry.outboxes else NOTHING,
+        takes=(_kinds(entry.use, "inbox") or (ANYTHING,)) if "inbox" in entry.inboxes else (),
+        gives=(gives[0] if len(gives) == 1 else ANYTHING) if "outbox" in entry.outboxes else NOTHING,
     )  # fmt: skip
+
+
+def _kinds(use: str, box: str) -> tuple[str, ...]:
+    """Give the kinds of what a component declares for a box; none where it declares nothing."""
+    module, _, name = use.partition(":")
+    declared = format_of(getattr(importlib.import_module(module), name, None), box)
+    options = getattr(declared, "options", (declared,))
+    kinds = [getattr(option, "kind", "") for option in options]
+    return tuple(dict.fromkeys(FORMS.get(kind, kind) for kind in kinds if kind))
 
 
 def _check_fit(name: str, word: Word, before: str, coming: str) -> None:
@@ -211,14 +246,6 @@ def _made(step: Step) -> Any:
         return maker(*step.arguments, **step.options)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise PipelineMistake(f"{step.word!r} cannot be made: {error}") from error
-
-
-def _unused(name: str, pipeline: Pipeline) -> str:
-    number, wanted = 1, name
-    while wanted in pipeline.parts:
-        number += 1
-        wanted = f"{name}-{number}"
-    return wanted
 
 
 def _takers(kind: str) -> list[str]:

@@ -26,6 +26,7 @@ from kamesh.components.media import (
 )
 from kamesh.components.media import TestCard as Card
 from kamesh.components.media.line import CONVERTERS
+from kamesh.components.oneline import PipelineMistake, pipeline_of
 from kamesh.components.sources import DataSource
 from kamesh.errors import LinkageRefused
 from kamesh.nodes.plan import plan_of
@@ -150,3 +151,33 @@ def test_every_converter_is_made_as_it_is_named():
     assert all(isinstance(make(25) if name == "FrameRate" else make(), Component)
                for name, make in CONVERTERS.items())  # fmt: skip
     assert isinstance(FileSource("a"), Component)
+
+
+# one-line pipelines
+
+
+def test_words_of_media_are_linked_as_in_a_media_pipeline(tmp_path, monkeypatch):
+    """Sound goes past what works on pictures; any component is a word, and known by its formats."""
+    monkeypatch.chdir(tmp_path)
+    line = pipeline_of(
+        "testcard size=160x90 seconds=1 realtime=no ! scale 80 ! resample 16000 ! encode ! record a.ts"
+        " ! null"
+    )
+    assert names(line) == ["testcard", "scale", "resample", "encode", "mux", "record", "null"]
+    line.run()
+    report = probe("a.ts")
+    assert (report.frames, report.width, report.audio_codec) == (25, 80, "aac")
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("testcard ! scale 80 ! save a.ts", "'scale' gives frames: put 'encode' between them"),
+        ("testcard ! scale 80 ! mux", "'mux' takes packets, and 'scale' gives frames"),
+        ("packet-source a.mp4 ! video-filter hflip", "'packet-source' gives packets: put 'decode'"),
+    ],
+)
+def test_words_of_media_that_do_not_fit_are_refused(line, why):
+    """With what could stand between them."""
+    with pytest.raises(PipelineMistake, match=why):
+        pipeline_of(line)
