@@ -145,14 +145,22 @@ def test_killed_while_it_records(host: Host) -> None:
     until(lambda: len(host.read("kept.txt")) > before + 100, "the mesh goes on")
 
 
-def test_a_stream_that_ends_ends_the_recording(host: Host) -> None:
-    """When the outbox ends, so does the recording, with nothing missed at its end."""
-    up(host, "live.toml", NUMBERS.format(count=1500, burst=10), 2)
-    done = host.kamesh("record", "NUMBERS.outbox", "live.kj", "--json")
-    held = numbers(host.folder / "live.kj")
-    assert held[-1] == 1500, done
-    assert held == list(range(held[0], 1501))
-    assert json.loads(done.out)["missed"] == 0
+def test_a_mesh_that_ends_ends_the_recording(host: Host) -> None:
+    """When the mesh goes down in order, the journal is complete, and nothing is missed at its end."""
+    up(host, "live.toml", NUMBERS.format(count=10**9, burst=10), 2)
+    journal = host.folder / "live.kj"
+    recording = host.start("record", "NUMBERS.outbox", "live.kj", "--json")
+    until(lambda: journal.exists() and journal.stat().st_size > 3000, "something is recorded")
+    assert host.kamesh("down").code == 0
+    ended = recording.ended()
+    assert ended.code == 0, ended
+    assert json.loads(ended.out)["missed"] == 0
+    held = numbers(journal)
+    assert held == list(range(held[0], held[0] + len(held)))
+    assert str(held[-1]) == host.read("kept.txt")[-1]
+    with open_journal(journal) as read:
+        assert list(read)
+        assert read.ended
 
 
 def test_each_in_a_process_of_its_own(host: Host) -> None:
