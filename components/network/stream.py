@@ -73,20 +73,17 @@ class Stream(asyncio.BufferedProtocol):
     def buffer_updated(self, count: int) -> None:
         """Pass on what was received; read no more while nobody takes it."""
         self.received += count
+        full = False
+        if self.ahead and not any([feed.sink.queue for feed in self.feeds]):
+            self.ahead = 0
         self.ahead += count
-        for feed in self.feeds:
-            if feed.sink.queue:
-                break
-        else:
-            self.ahead = count
-        self.outbox.put(bytes(_SCRATCH[:count]))
-        full = self.ahead > AHEAD
+        self.outbox.put(_SCRATCH[:count].tobytes())
         for feed in self.feeds:
             if feed.plain:
                 feed.settle()
             if len(feed.sink.queue) >= feed.limit:
                 full = True
-        if full:
+        if full or self.ahead > AHEAD:
             self._hold()
 
     def _hold(self) -> None:

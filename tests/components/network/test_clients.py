@@ -200,7 +200,8 @@ def test_a_server_that_takes_nothing_is_given_up():
 def test_a_silent_server_is_given_up_where_that_is_asked_for():
     """After `idle` seconds the connection counts as broken."""
     with listening() as (_, port):
-        with pytest.raises(ComponentFailed, match=rf"127.0.0.1:{port} was silent for 0.2 seconds"):
+        silent = rf"127.0.0.1:{port} was silent for 0.2 seconds"
+        with pytest.raises(ComponentFailed, match=silent):
             TCPClient("127.0.0.1", port, retries=0, idle=0.2).run()
 
 

@@ -235,10 +235,10 @@ def test_many_small_messages_of_one_turn_go_out_together():
 def test_what_is_sent_may_be_large():
     """Megabytes at a time go through, to a client that takes its time."""
     whole = os.urandom(1 << 20) * 8
-    with serving(TCPServer(lambda: Says(whole, bytearray(b"a"), memoryview(b"b")))) as where:
-        with connected(where) as one:
-            time.sleep(0.1)
-            assert all_of(one) == whole + b"ab"
+    server = TCPServer(lambda: Says(whole, bytearray(b"a"), memoryview(b"b")))
+    with serving(server) as where, connected(where) as one:
+        time.sleep(0.1)
+        assert all_of(one) == whole + b"ab"
 
 
 def test_what_a_client_still_reads_is_not_broken_off():
@@ -519,21 +519,20 @@ def test_a_client_that_is_killed_or_stopped_in_the_middle(how):
         input()
     """
     server = TCPServer(Floods, stall=0.3)
-    with serving(server) as where:
-        with subprocess.Popen(
-            [sys.executable, "-c", program, str(where.port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        ) as process:
-            try:
-                assert process.stdout.readline() == b"sent\n"
-                process.send_signal(how)
-                with connected(where) as other:
-                    assert other.recv(1) == b"\0"
-                    assert comes(lambda: server.details()["connections"] == 1, 5)
-            finally:
-                process.kill()
-                process.stdin.close()
+    with serving(server) as where, subprocess.Popen(
+        [sys.executable, "-c", program, str(where.port)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        try:
+            assert process.stdout.readline() == b"sent\n"
+            process.send_signal(how)
+            with connected(where) as other:
+                assert other.recv(1) == b"\0"
+                assert comes(lambda: server.details()["connections"] == 1, 5)
+        finally:
+            process.kill()
+            process.stdin.close()
 
 
 # -- how a server ends
@@ -600,22 +599,15 @@ def test_the_end_of_what_feeds_it_has_it_finish():
 
 def test_ended_from_outside_it_leaves_nothing():
     """stop() in the middle of it all closes all sockets and ends all protocols."""
-    async def main():
-        server = TCPServer(Deaf)
-        task = asyncio.create_task(server.run_async())
-        while not server.port:
-            await asyncio.sleep(0.001)
-        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-        writer.write(b"x")
-        while not server.details()["connections"]:
-            await asyncio.sleep(0.001)
+    server = TCPServer(Deaf)
+    handle = server.background()
+    with connected(handle.get(timeout=LIMIT)) as one:
+        one.sendall(b"x")
+        assert comes(lambda: server.details()["bytes_in"] == 1)
         server.stop()
-        await task
+        assert handle.wait(LIMIT)
         with contextlib.suppress(ConnectionResetError):
-            assert await reader.read() == b""
-        writer.close()
-
-    asyncio.run(asyncio.wait_for(main(), LIMIT))
+            assert one.recv(10) == b""
 
 
 # -- where it listens
@@ -624,7 +616,8 @@ def test_ended_from_outside_it_leaves_nothing():
 def test_a_port_that_is_taken_is_one_sentence():
     """The second server at a port fails, naming it; the first goes on."""
     with serving(TCPServer(Echo)) as where:
-        with pytest.raises(ComponentFailed, match=rf"127.0.0.1:{where.port} is taken by another"):
+        taken = rf"127.0.0.1:{where.port} is taken by another"
+        with pytest.raises(ComponentFailed, match=taken):
             TCPServer(Echo, where.port).run()
 
 
