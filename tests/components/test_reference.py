@@ -37,6 +37,11 @@ class _Terminal(io.StringIO):
         super().__init__()
         self._screen = screen
 
+    def truncate(self, size: int | None = None) -> int:
+        """Begin anew, as doctest does between two examples."""
+        self.seek(size or 0)
+        return super().truncate(size)
+
     def getvalue(self) -> str:
         text = super().getvalue() + self._screen.read_text()
         os.truncate(self._screen, 0)
