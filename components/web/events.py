@@ -106,7 +106,7 @@ class EventServer(WebServer):
         """Remember where to listen, and how much to keep."""
         known = limits if isinstance(limits, Limits) else Limits(**limits)
         super().__init__(port, host, tls, known, name)
-        self.events_path = f"/{path.strip('/')}"
+        self.base = f"/{path.strip('/')}"
         self.history = History(secrets.token_hex(4), history, BYTES)
         self.retry = retry
         self.viewers = 0
@@ -124,8 +124,8 @@ class EventServer(WebServer):
 
     async def answer(self, exchange: Exchange) -> None:
         """Serve one viewer."""
-        if exchange.path != self.events_path:
-            await exchange.reply(Response(404, f"events are at {self.events_path}\n", PLAIN))
+        if exchange.path != self.base:
+            await exchange.reply(Response(404, f"events are at {self.base}\n", PLAIN))
             return
         if exchange.method not in ("GET", "HEAD"):
             await exchange.refuse(405, "events can be had by GET", {"allow": "GET, HEAD"})

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from aiohttp import ClientWebSocketResponse, WSMsgType, web
 from multidict import CIMultiDict
 
-from kamesh.components.web.limits import Limits, TooLarge, TooSlow
+from kamesh.components.web.limits import Limits, Stalled, TooLarge, TooSlow
 from kamesh.components.web.messages import Request, Response, header_lines, headers_of
 
 __all__ = ["Exchange", "Socket"]
@@ -155,7 +155,7 @@ class Exchange:
             async with asyncio.timeout(self._limits.idle):
                 await writing
         except TimeoutError:
-            raise ConnectionError("it takes nothing of what it is sent") from None
+            raise Stalled("it takes nothing of what it is sent") from None
 
 
 def _lines(response: Response) -> CIMultiDict[str]:
@@ -191,7 +191,7 @@ class Socket:
             async with asyncio.timeout(self._idle):
                 await sending
         except TimeoutError:
-            raise ConnectionError("it takes nothing of what it is sent") from None
+            raise Stalled("it takes nothing of what it is sent") from None
 
     async def close(self, code: int = 1000, reason: str = "") -> None:
         """Close it, in both directions, and wait a moment for the other end to do so."""

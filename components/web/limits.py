@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-__all__ = ["Limits", "TooLarge", "TooSlow"]
+__all__ = ["Limits", "Stalled", "TooLarge", "TooSlow"]
 
 
 class TooLarge(Exception):
@@ -16,6 +16,10 @@ class TooLarge(Exception):
 
 class TooSlow(Exception):
     """A client, or who is to answer it, has taken too long."""
+
+
+class Stalled(ConnectionError):
+    """A client takes nothing of what it is sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,7 @@ class WebServer(Component):
         self.host = host
         self.tls = tls
         self.limits = limits
+        self.base = "/"  # what its addresses begin with
         self.url = ""  # known once it listens
         self.ending = False
         self._site: Site | None = None
@@ -77,7 +78,7 @@ class WebServer(Component):
             raise ListenError(trouble(error, where, listening=True)) from error
         try:
             scheme = self.scheme + ("s" if self.tls is not None else "")
-            self.url = f"{scheme}://{shown(self.host, self.port)}/"
+            self.url = f"{scheme}://{shown(self.host, self.port)}{self.base}"
             await self.send(Listening(self.url, self.host, self.port))
             await self.serve()
         finally:

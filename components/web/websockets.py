@@ -23,7 +23,7 @@ from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import schemes
 from kamesh.components.web.client import client_context
-from kamesh.components.web.conversing import HEARTBEAT, WebSocket, first_of
+from kamesh.components.web.conversing import HEARTBEAT, WebSocket
 from kamesh.components.web.limits import Limits
 from kamesh.components.web.server import DEFAULT, HTTPServer
 
@@ -86,8 +86,10 @@ class WebSocketServer(HTTPServer):
         name: str | None = None,
     ) -> None:
         """Remember what makes components."""
-        routes = {f"/{path.strip('/')}": WebSocket(protocol, longest=longest)}
+        base = f"/{path.strip('/')}"
+        routes = {base: WebSocket(protocol, longest=longest)}
         super().__init__(routes, port, host, tls=tls, limits=limits, name=name)
+        self.base = base
 
     async def serve(self) -> None:
         """Go on until it is told."""
@@ -112,8 +114,8 @@ class WebSocketClient(Component):
 
     Boxes: "inbox" str and bytes to send; "outbox" what comes; "control".
 
-    How it ends: when its inbox has ended and all is sent, it closes, and sends on what still comes until
-    the server has closed too (2 seconds at most). Told Shutdown, at once. It fails, with a sentence,
+    How it ends: when its inbox has ended and all is sent, it goes on until nothing has come for `linger`
+    seconds (0.5), and closes: a WebSocket that is closed takes no answers any more. Told Shutdown, at once. It fails, with a sentence,
     when the server cannot be had any more.
     """
 
@@ -133,6 +135,7 @@ class WebSocketClient(Component):
         *,
         timeout: float = 30.0,
         tries: int = 10,
+        linger: float = 0.5,
         longest: int = LONGEST,
         headers: Mapping[str, str] | None = None,
         tls: TLS | ssl.SSLContext | None = None,
@@ -146,7 +149,8 @@ class WebSocketClient(Component):
         self.longest = longest
         self.headers = dict(headers or {})
         self.tls = tls
-        self.connected = 0
+        self.linger = linger
+        self.connected = self.heard = 0
         self._in_hand: list[str | bytes] = []  # a message whose sending has failed
         self._over = False  # all is sent, and nothing more comes to be sent
 
@@ -180,11 +184,22 @@ class WebSocketClient(Component):
 
     async def _speak(self, socket: Socket) -> None:
         self.connected += 1
+        saying = asyncio.create_task(self._say(socket))
+        hearing = asyncio.create_task(self._hear(socket))
         try:
-            await first_of(self._say(socket), self._hear(socket))
-            if self._over:
-                await first_of(socket.close(), self._hear(socket))
+            await asyncio.wait([saying, hearing], return_when=asyncio.FIRST_COMPLETED)
+            while saying.done() and not (hearing.done() or shut_down(self)):
+                before = self.heard
+                await asyncio.wait([hearing], timeout=self.linger)
+                if self.heard == before:
+                    break
+            for task in (saying, hearing):
+                if task.done():
+                    task.result()
         finally:
+            for task in (saying, hearing):
+                task.cancel()
+            await asyncio.gather(saying, hearing, return_exceptions=True)
             await socket.close()
 
     async def _say(self, socket: Socket) -> None:
@@ -202,6 +217,7 @@ class WebSocketClient(Component):
     async def _hear(self, socket: Socket) -> None:
         async for message in socket:
             self.retries.succeeded()
+            self.heard += 1
             await self.send(message)
 
     async def _pause(self, seconds: float) -> None:

@@ -148,7 +148,7 @@ def test_curl_reads_events_to_the_end_of_the_stream():
     with server.background() as handle:
         url = handle.get(timeout=5).url
         reading = subprocess.Popen(
-            ["curl", "-sN", "--max-time", "10", f"{url}live"], stdout=subprocess.PIPE
+            ["curl", "-sN", "--max-time", "10", url], stdout=subprocess.PIPE
         )
         until(lambda: server.viewers == 1)
         for message in ("text", Event("an event", "kind", "7"), {"a": [1]}):
@@ -201,9 +201,9 @@ def test_what_is_no_address_of_events():
     """404 and 405, in words; what is no event fails the server."""
     with serving(path="/events") as (_, _, url):
         with pytest.raises(HTTPError, match="404"):
-            urlopen(url)
+            urlopen(url + "/other")
         with pytest.raises(HTTPError, match="405"):
-            urlopen(url + "events", b"body")
+            urlopen(url, b"body")
     with pytest.raises(ComponentFailed, match="what JSON can say, not object"):
         Pipeline(DataSource([object()]), EventServer()).run()
 

@@ -196,7 +196,7 @@ def test_ffprobe_plays_it_from_memory():
     """Every picture, with no complaint; and what it is told is what a player has to know."""
     server = HLSServer(target=1.0, window=10, linger=30.0, path="tv")
     handle = Pipeline(programme(5), server).background()
-    url = handle.get(timeout=20).url + "tv/live.m3u8"
+    url = handle.get(timeout=20).url + "live.m3u8"
     until_ended(url)
     assert frames(url) == 125
     answer = urlopen(url)
