@@ -39,35 +39,22 @@ class _Wanted:
     asked: int = 0
 
 
-class _Order(OrderRecovery[bytes]):
-    """Order recovery that can also be told that some numbers never come."""
-
-    def __contains__(self, number: int) -> bool:
-        """Say whether a number has come, and waits."""
-        return number in self._waiting
-
-    @property
-    def next(self) -> int:
-        """The number of the next one to give out."""
-        assert self.expects is not None  # it is made with one
-        return self.expects
-
-    def skip(self, upto: int) -> list[bytes | Gap]:
-        """Wait no longer for what is missing up to a number, or up to what has come."""
-        first = min(self._numbers, default=upto + 1)
-        return [*self._skip_to(min(upto + 1, first)), *self._in_order()]
-
-
 @dataclass(slots=True)
 class _Stream:
     """What is known of one sender."""
 
-    order: _Order
+    order: OrderRecovery[bytes]
     heard: float
     highest: int = 0
     looked: int = 0  # up to which number it was noted what is missing
     last: bool = False
     wanted: dict[int, _Wanted] = field(default_factory=dict)
+
+    @property
+    def next(self) -> int:
+        """The number of the next one to give out."""
+        assert self.order.expects is not None  # it is made with one
+        return self.order.expects
 
 
 class Recoverer:
@@ -134,12 +121,11 @@ class Recoverer:
             return None
         else:
             first = 1 if from_start else frame.number
-        stream = _Stream(_Order(self.window, first), now, looked=first - 1)
+        stream = _Stream(OrderRecovery(self.window, first), now, looked=first - 1)
         self.streams[frame.session] = stream
         return stream
 
     def _take(self, stream: _Stream, frame: Data | Beat, now: float) -> list[bytes | Gap]:
-        given: list[bytes | Gap] = []
         if isinstance(frame, Data):
             stream.highest = max(stream.highest, frame.number)
             stream.wanted.pop(frame.number, None)
@@ -147,16 +133,15 @@ class Recoverer:
         else:
             stream.highest = max(stream.highest, frame.highest)
             stream.last = stream.last or frame.last
-            while stream.order.next < frame.lowest:  # its sender does not have these any more
-                given += stream.order.skip(frame.lowest - 1)
+            given = stream.order.give_up(frame.lowest - 1)  # its sender does not have these any more
         self._look_for_missing(stream, now)
-        if stream.last and stream.order.next > stream.highest:
+        if stream.last and stream.next > stream.highest:
             self._forget(frame.session)
         return given
 
     def _look_for_missing(self, stream: _Stream, now: float) -> None:
         """Note what is newly missing, and forget what was given up."""
-        first, wanted = stream.order.next, stream.wanted
+        first, wanted = stream.next, stream.wanted
         while wanted and (oldest := next(iter(wanted))) < first:  # they are noted in their order
             del wanted[oldest]
         end = min(stream.highest, first + self.window - 1)
@@ -205,17 +190,17 @@ class Recoverer:
             for at in range(0, len(runs), MOST_RUNS):
                 self.asks += 1
                 asks.append(encoded(Ask(session, tuple(runs[at : at + MOST_RUNS]))))
-            if stream.last and stream.order.next > stream.highest:
+            if stream.last and stream.next > stream.highest:
                 self._forget(session)
         return asks, given
 
     def _out_of_patience(self, stream: _Stream, now: float) -> list[bytes | Gap]:
         given: list[bytes | Gap] = []
-        while self._in_vain(stream, stream.order.next, now):
-            upto = stream.order.next
+        while self._in_vain(stream, stream.next, now):
+            upto = stream.next
             while self._in_vain(stream, upto + 1, now):
                 upto += 1
-            given += stream.order.skip(upto)
+            given += stream.order.give_up(upto)
             self._look_for_missing(stream, now)
         return given
 

@@ -34,8 +34,8 @@ def _against(
 
 def measure(quick: bool) -> Bench:
     """Measure."""
-    bench = Bench("datagrams", rounds=3 if quick else 7)
-    messages = 10_000 if quick else 40_000
+    bench = Bench("datagrams", rounds=2 if quick else 5)
+    messages = 8_000 if quick else 30_000
     _against(bench, "received", received, RECEIVERS, messages)
     _against(bench, "sent", sent_by, SENDERS, messages)
     _against(bench, "relayed", relayed, RELAYS, messages)
