@@ -54,14 +54,16 @@ class ProgrammeServer(StreamServer):
 class HTTPStream(Graphline):
     """Serves a live programme at an address that players and browsers open.
 
-    Players take `http://HOST:PORT/stream.ts`, browsers `http://HOST:PORT/`. `port` 0 takes any that is free (see "outbox"); `host` is loopback unless told otherwise; `path`
+    Players take `http://HOST:PORT/stream.ts`, browsers `http://HOST:PORT/`.
+
+    `port` 0 takes any that is free (see "outbox"); `host` is loopback unless told otherwise; `path`
     is what all addresses begin with; `viewers` is how many are served at a time, with at most
     `viewer_bytes` waiting for each. One that is slow skips to a later key frame; it never holds up
     another.
 
     Example:
         >>> from urllib.request import urlopen
-        >>> card = TestCard((64, 36), seconds=1)
+        >>> card = TestCard((160, 90), seconds=1)
         >>> with Pipeline(card, Encode(), MuxMPEGTS(), HTTPStream()).background() as live:
         ...     url = live.get(timeout=10).url
         ...     with urlopen(url + "stream.ts", timeout=5) as stream:

@@ -115,8 +115,8 @@ class WebSocketClient(Component):
     Boxes: "inbox" str and bytes to send; "outbox" what comes; "control".
 
     How it ends: when its inbox has ended and all is sent, it goes on until nothing has come for `linger`
-    seconds (0.5), and closes: a WebSocket that is closed takes no answers any more. Told Shutdown, at once. It fails, with a sentence,
-    when the server cannot be had any more.
+    seconds (0.5), and closes: a WebSocket that is closed takes no answers any more. Told Shutdown, at
+    once. It fails, with a sentence, when the server cannot be had any more.
     """
 
     inboxes: ClassVar = {

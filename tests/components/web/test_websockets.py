@@ -227,7 +227,7 @@ def foreign(handler):
 
 def quick(url, **options):
     """Make a client that does not wait long."""
-    client = WebSocketClient(url, timeout=5.0, **options)
+    client = WebSocketClient(url, **{"timeout": 5.0, "linger": 0.1, **options})
     client.retries.first = client.retries.longest = 0.02
     return client
 
