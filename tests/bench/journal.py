@@ -164,7 +164,7 @@ def recorder_large(count: int) -> float:
 
 def measure(quick: bool) -> Bench:
     """Measure."""
-    bench = Bench("journal", rounds=2 if quick else 5)
+    bench = Bench("journal", rounds=2 if quick else 4)
     count = SMALL // 4 if quick else SMALL
     contenders: dict[str, Contender] = {
         "plain Python": partial(alone, plain, count),
