@@ -18,7 +18,7 @@ Pipeline(
 
 # What a program says on standard error, and how it ends, come by boxes of their own.
 Graphline(
-    PROGRAM=UnixProcess("echo fine; echo oh dear >&2; exit 3", shell=True, lines=True),
+    PROGRAM=UnixProcess(["sh", "-c", "echo fine; echo oh dear >&2; exit 3"], lines=True),
     OUT=ConsoleEchoer(tag="out: "),
     linkages={("PROGRAM", "outbox"): ("OUT", "inbox")} | {
         ("PROGRAM", box): (box, "inbox") for box in ("error", "status")

@@ -1,4 +1,4 @@
-"""UDP and multicast over loopback, datagrams of 1,316 bytes a second: received, sent, and relayed.
+"""UDP and multicast over loopback, datagrams of 1,316 bytes: received, sent, and relayed.
 
 Against a bare asyncio loop that does the same: with `add_reader` and `recvfrom` (one datagram each time
 it is called, and all there are), and with asyncio's own DatagramProtocol and DatagramTransport.
@@ -24,12 +24,10 @@ def _against(
                 name: partial(alone, work, kind, way == "multicast", messages)
                 for kind, name in names.items()
             },
-            "datagrams/s",
+            "datagrams/s of processor time",
         )
         for kind in peers:
-            bench.ratio(
-                f"{way} {what}, to {kind}", names["kamesh"], names[kind], at_least=0.8
-            )  # fmt: skip
+            bench.ratio(f"{way} {what}, to {kind}", names["kamesh"], names[kind], at_least=0.8)
 
 
 def measure(quick: bool) -> Bench:

@@ -1,7 +1,8 @@
 """One host of a test of multicast: a receiver or a sender of ours in this network namespace.
 
 `receive GROUP PORT INTERFACE [SOURCE...]` writes a line of JSON for each thing that happens, and ends
-at the end of its input; `send GROUP PORT INTERFACE TTL LOOP COUNT EVERY` sends numbers.
+at the end of its input; `send GROUP PORT INTERFACE TTL LOOP COUNT EVERY` sends numbers; `talk GROUP
+PORT INTERFACE` says a word, and for what it hears whether it is its own.
 """
 
 import json
@@ -9,7 +10,7 @@ import sys
 
 from kamesh import Component, Graphline, Pipeline
 from kamesh.components.console import ConsoleReader
-from kamesh.components.network import MulticastReceiver, MulticastSender
+from kamesh.components.network import MulticastReceiver, MulticastSender, MulticastTransceiver
 
 
 def say(**what):
@@ -64,5 +65,16 @@ def send(group, port, interface, ttl, loop, count, every):
     say(details=sender.details())
 
 
+def talk(group, port, interface):
+    """Say a word until the input ends; hear oneself, and others."""
+    peer = MulticastTransceiver(group, int(port), interface, echoes=True)
+    with peer.background() as running:
+        running.get("listening", timeout=10)
+        running.put(b"word")
+        heard = {(one.data.decode(), one.own) for one in (running.get(timeout=20), running.get(timeout=20))}
+        say(heard=sorted(heard))
+        running.stop()
+
+
 if __name__ == "__main__":
-    {"receive": receive, "send": send}[sys.argv[1]](*sys.argv[2:])
+    {"receive": receive, "send": send, "talk": talk}[sys.argv[1]](*sys.argv[2:])

@@ -231,6 +231,17 @@ def test_ttl_0_stays_on_its_host_and_without_loop_its_host_does_not_hear(hosts):
             assert each.details()["received"] == 2
 
 
+@pytest.mark.parametrize(("group", "other"), [(GROUP, "10.99.8.2"), (GROUP6, "fe80::2")])
+def test_a_transceiver_knows_its_own_voice(hosts, group, other):
+    """Of what it hears on a real wire it knows what it said itself, of IPv4 and of IPv6."""
+    with ours(LEFT, "talk", group, PORT, WIRE) as run:
+        deadline = time.monotonic() + SOON
+        while run.lines.empty() and time.monotonic() < deadline:
+            with ours(RIGHT, "send", group, PORT, other, "1", "1", "1", "0.01") as sender:
+                sender.said("details")
+        assert run.said("heard")["heard"] == [["0", False], ["word", True]]
+
+
 @needs("socat")
 def test_socat_hears_ours_and_ours_hears_socat(hosts):
     """Both ways against socat, which joins by ip-add-membership."""
