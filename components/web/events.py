@@ -27,9 +27,8 @@ from kamesh.components.web.asking import Asked, schemes
 from kamesh.components.web.client import client_context
 from kamesh.components.web.eventstream import EventParser
 from kamesh.components.web.history import BYTES, EVENTS, History
-from kamesh.components.web.limits import Limits
+from kamesh.components.web.limits import LASTING, Limits
 from kamesh.components.web.messages import Event, Request, Response
-from kamesh.components.web.server import DEFAULT
 from kamesh.components.web.serving import WebServer
 from kamesh.waiters import Waiters
 
@@ -69,7 +68,8 @@ class EventServer(WebServer):
     A message is an Event, a str, or what JSON can say. `path` is where viewers connect. The last
     `history` events (256), and at most 4 MiB of them, are kept: for viewers that come back with a
     Last-Event-ID, and for slow ones; one slower than that misses the oldest. `retry` is the seconds after
-    which viewers are to come back when they have lost the connection. The rest is as for HTTPServer.
+    which viewers are to come back when they have lost the connection. The rest is as for HTTPServer, with
+    up to 1000 viewers at a time (`limits={"requests": 1000, "connections": 1000}`).
     Pages of any origin may read the events.
 
     Example:
@@ -100,7 +100,7 @@ class EventServer(WebServer):
         history: int = EVENTS,
         retry: float | None = None,
         tls: TLS | ssl.SSLContext | None = None,
-        limits: Limits | Mapping[str, Any] = DEFAULT,
+        limits: Limits | Mapping[str, Any] = LASTING,
         name: str | None = None,
     ) -> None:
         """Remember where to listen, and how much to keep."""

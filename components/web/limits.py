@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-__all__ = ["Limits", "Stalled", "TooLarge", "TooSlow"]
+__all__ = ["LASTING", "Limits", "Stalled", "TooLarge", "TooSlow"]
 
 
 class TooLarge(Exception):
@@ -48,3 +48,6 @@ class Limits:
                 raise ValueError(
                     f"the limit {each.name}={getattr(self, each.name)!r} is too little"
                 )
+
+
+LASTING = Limits(requests=1000)  # for servers whose answers last: an event stream, a WebSocket

@@ -24,8 +24,8 @@ from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import schemes
 from kamesh.components.web.client import client_context
 from kamesh.components.web.conversing import HEARTBEAT, WebSocket
-from kamesh.components.web.limits import Limits
-from kamesh.components.web.server import DEFAULT, HTTPServer
+from kamesh.components.web.limits import LASTING, Limits
+from kamesh.components.web.server import HTTPServer
 
 if TYPE_CHECKING:
     from kamesh.components.web.exchange import Socket
@@ -40,8 +40,9 @@ class WebSocketServer(HTTPServer):
 
     `protocol` makes the component: a class, a function without arguments, or "module:Class". Its
     "inbox" gets the messages of its client, str or bytes; what it sends goes there. `path` is where
-    they connect; `longest` is the most bytes a message may have (default 1 MiB). The rest is as for
-    HTTPServer, which can have WebSockets beside other things: see WebSocket.
+    they connect; `longest` is the most bytes a message may have (default 1 MiB). Up to 1000 connect at
+    a time (`limits={"requests": 1000, "connections": 1000}`). The rest is as for HTTPServer, which can
+    have WebSockets beside other things: see WebSocket.
 
     Example:
         >>> class Shout(Component):
@@ -82,7 +83,7 @@ class WebSocketServer(HTTPServer):
         *,
         longest: int = LONGEST,
         tls: TLS | ssl.SSLContext | None = None,
-        limits: Limits | Mapping[str, Any] = DEFAULT,
+        limits: Limits | Mapping[str, Any] = LASTING,
         name: str | None = None,
     ) -> None:
         """Remember what makes components."""

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 import pytest
 
 from kamesh import ComponentFailed, Ended, Pipeline
-from kamesh.components.retries import Retries
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.components.web import Failed, HTTPClient, HTTPDownload, HTTPServer, Request, Response
 from kamesh.components.web.asking import Asked, Progress, as_request, may_repeat, retry_after
@@ -358,18 +357,6 @@ def test_a_download_is_no_faster_than_it_is_read(tmp_path):
 
 
 # decisions
-
-
-def test_how_long_to_wait_and_when_to_leave_off():
-    """It doubles up to the longest, less a random half; a success begins anew."""
-    retries = Retries(tries=5, first=1.0, longest=4.0)
-    assert [retries.wait(chance=1.0) for _ in range(5)] == [1.0, 2.0, 4.0, 4.0, None]
-    retries.succeeded()
-    assert retries.wait(chance=0.0) == 0.5
-    assert retries.wait(at_least=3.0, chance=0.0) == 3.0
-    assert retries.wait(at_least=99.0) == 4.0
-    with pytest.raises(ValueError, match="at least 1"):
-        Retries(0)
 
 
 def test_what_may_be_asked_again():

@@ -1,0 +1,30 @@
+"""When something is tried again: decided without a clock."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kamesh.components.retries import Retries
+
+
+def test_how_long_to_wait_and_when_to_leave_off():
+    """It doubles up to the longest, less a random half; a success begins anew."""
+    retries = Retries(tries=5, first=1.0, longest=4.0)
+    assert [retries.wait(chance=1.0) for _ in range(5)] == [1.0, 2.0, 4.0, 4.0, None]
+    retries.succeeded()
+    assert retries.wait(chance=0.0) == 0.5
+    assert retries.wait(at_least=3.0, chance=0.0) == 3.0
+    assert retries.wait(at_least=99.0) == 4.0
+    with pytest.raises(ValueError, match="at least 1"):
+        Retries(0)
+
+
+@given(st.integers(1, 50), st.floats(0.001, 10), st.floats(10, 100), st.floats(0, 1))
+def test_it_always_leaves_off_and_never_waits_too_long(tries, first, longest, chance):
+    """Whatever it is told: so many tries, none further apart than the longest wait."""
+    retries = Retries(tries, first, longest)
+    waits = []
+    while (wait := retries.wait(at_least=1e9 if chance < 0.5 else 0.0, chance=chance)) is not None:
+        waits.append(wait)
+    assert len(waits) == tries - 1
+    assert all(0 < wait <= longest for wait in waits)
