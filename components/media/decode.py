@@ -6,6 +6,7 @@ the packets is in `decoders.py`, apart from any component.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from kamesh.components.media.decoders import ProgrammeDecoder
 
 __all__ = ["Decode"]
+
+log = logging.getLogger("kamesh")
 
 
 class Decode(ThreadedComponent):
@@ -36,7 +39,8 @@ class Decode(ThreadedComponent):
     `av.AudioFrame`; "control". A packet that is damaged costs its own picture and is counted.
 
     How it ends: when the stream ends or it is told on "control": what the decoders hold is sent
-    first. It fails, with a sentence, for a codec that this build of FFmpeg has not.
+    first. A codec that this build of FFmpeg has not is said in the log, and the other stream goes on;
+    it fails, with a sentence, when there is no other.
     """
 
     inboxes: ClassVar = {
@@ -70,6 +74,8 @@ class Decode(ThreadedComponent):
             if isinstance(message, StreamHeader):
                 self._send_frames(decoder.finish())
                 decoder.begin(message)
+                while decoder.notes:
+                    log.warning("%s: %s; the rest goes on", self.path, decoder.notes.pop(0))
             elif isinstance(message, MediaPacket):
                 self._send_frames(decoder.decode(message))
             else:

@@ -34,15 +34,29 @@ class ProgrammeDecoder:
     def __init__(self) -> None:
         """Begin with no streams."""
         self._infos: tuple[StreamInfo, ...] = ()
-        self._contexts: list[Any] = []
+        self._contexts: list[Any] = []  # None where there is no decoder
         self._started: list[bool] = []
         self.damaged = 0
         self.skipped = 0
+        self.notes: list[str] = []  # what could not be opened, while others could
 
     def begin(self, header: StreamHeader) -> None:
-        """Open a decoder for each stream; MediaError names a codec that this build lacks."""
+        """Open a decoder for each stream; MediaError names the codecs if this build has none of them.
+
+        One of several that cannot be decoded is left out, and its packets are counted as skipped.
+        """
         self._infos = header.streams
-        self._contexts = [_opened(info) for info in header.streams]
+        self._contexts = []
+        lacking: list[str] = []
+        for info in header.streams:
+            try:
+                self._contexts.append(_opened(info))
+            except MediaError as error:
+                self._contexts.append(None)
+                lacking.append(str(error))
+        if lacking and not any(self._contexts):
+            raise MediaError("; ".join(lacking))
+        self.notes += lacking
         self._started = [False] * len(header.streams)
 
     def decode(self, packet: MediaPacket) -> list[Any]:
@@ -52,6 +66,9 @@ class ProgrammeDecoder:
                 f"a packet of stream {packet.stream} came; the header named {len(self._contexts)}"
             )
         info = self._infos[packet.stream]
+        if self._contexts[packet.stream] is None:
+            self.skipped += 1
+            return []
         if not self._started[packet.stream]:
             if isinstance(info, VideoInfo) and not packet.keyframe:
                 self.skipped += 1
@@ -65,7 +82,7 @@ class ProgrammeDecoder:
 
     def finish(self) -> Iterator[Any]:
         """Give what the decoders still hold; they can be used no more."""
-        for stream in range(len(self._contexts)):
+        for stream in [n for n, context in enumerate(self._contexts) if context is not None]:
             yield from self._frames(stream, None)
         self._contexts = []
 

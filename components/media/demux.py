@@ -69,6 +69,8 @@ class _Demuxes(ThreadedComponent):
 
     def pass_on(self, demuxer: Demuxer) -> bool:
         """Send all of a container; say whether there was an end to it, and not a stop."""
+        for note in demuxer.notes:
+            log.warning("%s: %s", self.path, note)
         if demuxer.header.streams:
             self.send(demuxer.header)
         for message in demuxer:

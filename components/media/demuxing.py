@@ -9,7 +9,7 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
 from typing import Any
@@ -81,13 +81,14 @@ class Demuxer:
         self.broken = ""
         self.damaged = 0
         self.form = str(container.format.name)
+        self.notes: list[str] = []  # streams that are left out
         self._container = container
         try:
             streams = container.streams
             self._video = _chosen(where, "video", streams.video, video)
             self._audio = _chosen(where, "audio", streams.audio, audio)
             self._text = _chosen(where, "subtitles", streams.subtitles, subtitles)
-            self._chosen = [s for s in (self._video, self._audio) if s is not None]
+            self._chosen = self._readable(s for s in (self._video, self._audio) if s is not None)
             if not self._chosen and self._text is None:
                 raise MediaError(f"{where} has nothing of what was chosen: it has {_kinds(streams)}")
         except MediaError:
@@ -97,6 +98,15 @@ class Demuxer:
         self._filters = {stream.index: _start_codes(stream) for stream in self._chosen}
         self._reached: dict[int, int] = {}
         self.header = StreamHeader(tuple(_info(stream) for stream in self._chosen))
+
+    def _readable(self, streams: Iterable[Any]) -> list[Any]:
+        """Leave out what this build of FFmpeg knows nothing of, while there is something else."""
+        streams = list(streams)
+        known = [stream for stream in streams if stream.codec_context is not None]
+        for stream in streams if known else ():
+            if stream.codec_context is None:
+                self.notes.append(f"{self.where}: {_unknown(stream)}; the rest goes on")
+        return known or streams
 
     def __enter__(self) -> Demuxer:
         """Use it in a `with`."""
@@ -174,7 +184,7 @@ def _known(stream: Any) -> Known:
 def _info(stream: Any) -> StreamInfo:
     context = stream.codec_context
     if context is None:
-        raise MediaError(f"this build of FFmpeg has no decoder for stream {stream.index}")
+        raise MediaError(_unknown(stream))
     codec = context.codec.canonical_name
     head = byte_stream_head(codec, bytes(context.extradata or b""))
     if stream.type == "video":
@@ -183,6 +193,10 @@ def _info(stream: Any) -> StreamInfo:
             codec, stream.time_base, context.width, context.height, Fraction(rate), head
         )
     return AudioInfo(codec, stream.time_base, context.sample_rate, context.channels or 0, head)
+
+
+def _unknown(stream: Any) -> str:
+    return f"this build of FFmpeg has no decoder for the {stream.type} in it (stream {stream.index})"
 
 
 def _start_codes(stream: Any) -> Any:

@@ -47,7 +47,8 @@ class NetworkSource(ThreadedComponent):
         Pipeline/NetworkSource failed: rtsp://127.0.0.1:9/stage cannot be opened: nothing listens there
 
     Boxes: "outbox" a StreamHeader, then MediaPackets, and another header each time it begins anew;
-    "subtitles" `Subtitle`s; "notes" a sentence (`str`) each time that it breaks off; "control".
+    "subtitles" `Subtitle`s; "notes" a sentence (`str`) each time that it breaks off, or leaves a
+    stream out; "control".
 
     How it ends: when told on "control", within a second; at the end of the stream if it is not live;
     it fails, with a sentence, after the last attempt, and at once if this build of FFmpeg has not
@@ -150,6 +151,7 @@ class NetworkSource(ThreadedComponent):
             timeout=(self.timeout, self.timeout),
         )  # fmt: skip
         with Demuxer(opened, where, **self.choices) as demuxer:
+            yield from demuxer.notes
             yield demuxer.header
             for message in demuxer:
                 self.attempts.succeeded()

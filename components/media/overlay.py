@@ -1,7 +1,7 @@
 """Overlay: words or a picture laid over pictures, and changed while they pass.
 
-It is a component with a thread of its own: to lay something over a picture of 1280 x 720 takes a
-millisecond.
+It is a component with a thread of its own: to lay a line of words over a picture of 1280 x 720 was
+measured to take 1.7 ms.
 
 Laws: every picture that comes goes out, once, with its time, its size and its format; what is drawn is
 drawn when it changes, not for each picture; subtitles are seen from the very picture at whose time

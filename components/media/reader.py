@@ -46,7 +46,9 @@ class MediaFile:
         pictures = [s for s in video if not _is_cover(s)]
         if not pictures:
             self._container.close()
-            has = "only sound" if audio else "neither pictures nor sound"
+            has = "neither pictures nor sound"
+            if audio:
+                has = "only sound (PacketSource and Decode play it)"
             raise MediaFileError(f"{self.path} has no video stream: it has {has}")
         self.video: Any = pictures[0]
         self.audio: Any = audio[0] if audio else None

@@ -6,7 +6,16 @@ from films import ffmpeg, film, keeps_promises, played
 
 from kamesh import ComponentFailed, Pipeline, ProducerFinished, Shutdown
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.media import Decode, Demux, MuxMPEGTS, PacketSource, Record, Subtitle, probe
+from kamesh.components.media import (
+    Decode,
+    Demux,
+    Encode,
+    MuxMPEGTS,
+    PacketSource,
+    Record,
+    Subtitle,
+    probe,
+)
 from kamesh.components.media import TestCard as Card
 from kamesh.components.media.decoders import ProgrammeDecoder
 from kamesh.components.media.messages import AudioInfo, MediaPacket, StreamHeader, VideoInfo
@@ -285,3 +294,30 @@ def test_subtitles_keep_their_times(folder):
     assert [s.text for s in subtitles] == ["Hello world", "Two\nlines"]
     assert isinstance(subtitles[0], Subtitle)
     assert subtitles[1].start - subtitles[0].start == pytest.approx(0.5, abs=0.002)
+
+
+def test_one_codec_that_is_not_there_costs_its_own_stream(caplog):
+    """The pictures go on without the sound, and it is said."""
+    kept = Collector()
+    Pipeline(Card((160, 90), seconds=1, realtime=False), Encode(audio=""), kept).run()
+    header, *packets = kept.messages
+    strange = AudioInfo("voodoo", header.streams[0].time_base, 48000)
+    packets.insert(3, MediaPacket(1, b"???", 0, 0, keyframe=True))
+    decode = Decode()
+    pictures, sound = played(
+        DataSource([StreamHeader((*header.streams, strange)), *packets]), decode
+    )
+    assert (len(pictures), sound) == (25, [])
+    assert decode.details() == {"frames": 25, "damaged": 0, "skipped": 1}
+    assert "no decoder for voodoo; the rest goes on" in caplog.text
+
+
+def test_a_stream_that_ffmpeg_knows_nothing_of_is_left_out(tmp_path, caplog):
+    """Raw pictures, where this build cannot read them; the sound is given."""
+    path = film(tmp_path / "raw.avi", "-c:v", "rawvideo", "-c:a", "pcm_s16le")
+    with av.open(str(path)) as file:
+        if file.streams.video[0].codec_context is not None:
+            pytest.skip("this build of FFmpeg knows them all")
+    sent, _ = played(PacketSource(path), boxes=("outbox", "subtitles"))
+    assert [info.codec for info in sent[0].streams] == ["pcm_s16le"]
+    assert "no decoder for the video in it (stream 0); the rest goes on" in caplog.text

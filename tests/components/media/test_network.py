@@ -4,6 +4,8 @@ import socket
 import subprocess
 import threading
 import time
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from films import ffmpeg, film
@@ -174,6 +176,22 @@ def test_a_mistake_is_refused_at_once(words, why):
     url, more = words[0], words[1] if len(words) > 1 else {}
     with pytest.raises(ValueError, match=why):
         NetworkSource(url, **more)
+
+
+def test_a_film_of_a_web_server_is_taken_to_its_end(stream):
+    """Python's own server; not live, so its end is the end; what is not there is told in words."""
+    quiet = type("Quiet", (SimpleHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(
+        ("127.0.0.1", 0), partial(quiet, directory=str(stream.parent))
+    ) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        kept = Collector()
+        Pipeline(NetworkSource(f"{url}/{stream.name}", live=False), Decode(), kept).run()
+        with pytest.raises(ComponentFailed, match=r"the server has no such thing \(404\)"):
+            NetworkSource(f"{url}/none.ts", attempts=1).run()
+        server.shutdown()
+    assert len(kept.messages) == 25
 
 
 # pulling
