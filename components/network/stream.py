@@ -73,16 +73,17 @@ class Stream(asyncio.BufferedProtocol):
     def buffer_updated(self, count: int) -> None:
         """Pass on what was received; read no more while nobody takes it."""
         self.received += count
-        full = False
-        if self.ahead and not any([feed.sink.queue for feed in self.feeds]):
-            self.ahead = 0
-        self.ahead += count
+        full = waits = False
         self.outbox.put(_SCRATCH[:count].tobytes())
         for feed in self.feeds:
+            waiting = len(feed.sink.queue)
             if feed.plain:
                 feed.settle()
-            if len(feed.sink.queue) >= feed.limit:
+            if waiting > 1:
+                waits = True
+            if waiting >= feed.limit:
                 full = True
+        self.ahead = self.ahead + count if waits else count
         if full or self.ahead > AHEAD:
             self._hold()
 
