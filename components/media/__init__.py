@@ -36,7 +36,7 @@ from kamesh.components.media.messages import (
     Subtitle,
     VideoInfo,
 )
-from kamesh.components.media.mux import MuxMPEGTS
+from kamesh.components.media.mux import Mux, MuxMPEGTS
 from kamesh.components.media.network import NetworkSource
 from kamesh.components.media.overlay import Overlay
 from kamesh.components.media.probe import MediaReport, Probe, count_frames, probe
@@ -70,6 +70,7 @@ __all__ = [
     "MediaPacket",
     "MediaPipeline",
     "MediaReport",
+    "Mux",
     "MuxMPEGTS",
     "NetworkSource",
     "Overlay",

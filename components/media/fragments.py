@@ -55,6 +55,10 @@ class FragmentCutter:
             out += self._box(kind, box, pts)
         return out
 
+    def finish(self) -> list[Preamble | Chunk]:
+        """Give nothing: what is not a whole fragment is no piece."""
+        return []
+
     def _box(self, kind: bytes, box: bytes, pts: float) -> list[Preamble | Chunk]:
         if kind in HEAD:
             self._head += box

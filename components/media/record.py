@@ -16,15 +16,20 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.chunks import Chunk, Preamble
+from kamesh.components.extras import needing
 from kamesh.components.media.formats import ByteStream, Either, Packets, TransportStream
+from kamesh.components.media.livewords import FILES
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 from kamesh.components.media.mpegts import TransportMuxer
 from kamesh.errors import KameshError
+
+if TYPE_CHECKING:
+    from kamesh.components.media.containers import ContainerMuxer
 
 __all__ = ["Record", "Recorded", "RecordingError"]
 
@@ -47,12 +52,19 @@ class RecordingError(KameshError, OSError):
 
 
 class Record(ThreadedComponent):
-    """Writes what arrives to a file.
+    """Records what arrives in a file, which is there when it is whole.
 
-    Example: `Pipeline(MuxMPEGTS(), Record("card.ts"))`.
+    Bytes are written as they are. What Encode sends is put into the container that the end of the
+    file's name asks for: .mkv, .webm, .mp4, .mov, .ogg, .opus, .avi, .nut, .flv; MPEG-TS for any other.
 
-    Boxes: "inbox" `Chunk`s or bytes, or what Encode sends, which is recorded as MPEG-TS; "outbox" one
-    `Recorded` when the file is complete; "control".
+    Example:
+        >>> card = TestCard(size=(320, 180), seconds=2, realtime=False)
+        >>> MediaPipeline(card, Encode(), Record("card.mp4")).run()
+        >>> print(probe("card.mp4"))
+        card.mp4: 50 frames of h264 320 x 180 in 2.00 s, 2 key frames, 2.01 s of aac; ...
+
+    Boxes: "inbox" `Chunk`s or bytes, or what Encode sends; "outbox" one `Recorded` when the file is
+    complete; "control".
 
     How it ends: when the stream ends or it is told on "control", the file is brought to the disk
     and renamed to `path`. If the stream that feeds it broke, or it cannot write (the disk is full,
@@ -76,7 +88,7 @@ class Record(ThreadedComponent):
         super().__init__(name=name)
         self.target = Path(path)
         self.unfinished = self.target.with_name(self.target.name + ".part")
-        self._muxer = TransportMuxer()
+        self._muxer: TransportMuxer | ContainerMuxer | None = None
         self.bytes = 0
         self.chunks = 0
 
@@ -86,8 +98,12 @@ class Record(ThreadedComponent):
             _replaceable(self.target)
             _set_aside(self.unfinished)
             with self.unfinished.open("wb") as out:
-                for piece in self.inbox:
-                    self._write(out, piece)
+                try:
+                    for piece in self.inbox:
+                        self._write(out, piece)
+                    self._finish(out)
+                finally:
+                    self._let_go()
                 out.flush()
                 os.fsync(out.fileno())
             if self.inbox.failure is not None:
@@ -105,16 +121,46 @@ class Record(ThreadedComponent):
 
     def _write(self, out: BinaryIO, piece: Any) -> None:
         if isinstance(piece, StreamHeader):
+            self._muxer = self._muxer or self._begun(out)
             self._muxer.begin(piece)
             return
-        if isinstance(piece, MediaPacket):
+        if isinstance(piece, MediaPacket) and isinstance(self._muxer, TransportMuxer):
             piece = self._muxer.mux(piece)
+        elif isinstance(piece, MediaPacket):
+            if self._muxer is None:
+                raise ValueError("packets came before a header: look at what is linked to Record")
+            self._muxer.mux(piece)
+            self.bytes = out.tell()
+            self.chunks += 1
+            return
         data = piece.data if isinstance(piece, Chunk | Preamble) else piece
         if not isinstance(data, bytes | bytearray | memoryview):
             raise unexpected("Record", "Chunks, bytes, or what Encode sends", piece)
         out.write(data)
         self.bytes += len(data)
         self.chunks += 1
+
+    def _begun(self, out: BinaryIO) -> TransportMuxer | ContainerMuxer:
+        """Give what writes the container that the name asks for."""
+        suffix = self.target.suffix.lower()
+        if suffix not in FILES:
+            return TransportMuxer()
+        # PyAV takes a tenth of a second to import: only who records in such a container pays for it
+        with needing("Record"):
+            from kamesh.components.media.containers import ContainerMuxer
+
+        return ContainerMuxer(out, *FILES[suffix])
+
+    def _finish(self, out: BinaryIO) -> None:
+        if self._muxer is not None and not isinstance(self._muxer, TransportMuxer):
+            self._muxer.finish()
+            out.seek(0, os.SEEK_END)
+            self.bytes = out.tell()
+
+    def _let_go(self) -> None:
+        """After trouble, leave the file as it is."""
+        if self._muxer is not None and not isinstance(self._muxer, TransportMuxer):
+            self._muxer.discard()
 
     def _sentence(self, error: OSError) -> str:
         folder = self.target.parent

@@ -6,7 +6,7 @@ could be read, never an exception. ISO/IEC 14496-15, 5.3.3.1 (avcC) and 8.3.3.1 
 
 from __future__ import annotations
 
-__all__ = ["START_CODE", "byte_stream_head", "has_lengths"]
+__all__ = ["START_CODE", "byte_stream_head", "has_lengths", "parameter_sets"]
 
 START_CODE = b"\x00\x00\x00\x01"
 
@@ -25,6 +25,20 @@ def byte_stream_head(codec: str, extradata: bytes) -> bytes:
         return extradata
     units = _avcc(extradata) if codec == "h264" else _hvcc(extradata)
     return b"".join(START_CODE + unit for unit in units)
+
+
+def parameter_sets(codec: str, data: bytes) -> bytes:
+    """Give the parameter sets that a picture brings along, each behind a start code; empty for none.
+
+    Without all of them a decoder could not begin, so it is all or nothing.
+    """
+    wanted = {7, 8} if codec == "h264" else {32, 33, 34}
+    found: dict[int, bytes] = {}
+    for unit in data.replace(START_CODE, START_CODE[1:]).split(START_CODE[1:])[1:]:
+        kind = (unit[0] & 0x1F if codec == "h264" else unit[0] >> 1 & 0x3F) if unit else 0
+        if kind in wanted:
+            found[kind] = START_CODE + unit.rstrip(b"\x00")
+    return b"".join(found[kind] for kind in sorted(found)) if set(found) == wanted else b""
 
 
 def _avcc(data: bytes) -> list[bytes]:
