@@ -9,6 +9,7 @@ file's name; what is to be whole is whole or not there.
 from kamesh.components.files.atomic import AtomicWrite, replacing
 from kamesh.components.files.errors import FileError, sentence
 from kamesh.components.files.folders import FilePart, ListFolder, ReadFolder
+from kamesh.components.files.moving import MoveFile, RemoveFile
 from kamesh.components.files.placing import WriteFolder
 from kamesh.components.files.raw import FileReader, FileWriter
 from kamesh.components.files.records import RecordReader, RecordWriter
@@ -28,10 +29,12 @@ __all__ = [
     "LineReader",
     "LineWriter",
     "ListFolder",
+    "MoveFile",
     "NotText",
     "ReadFolder",
     "RecordReader",
     "RecordWriter",
+    "RemoveFile",
     "SplitLines",
     "Tail",
     "WatchFolder",

@@ -23,7 +23,17 @@ ENOUGH = 65536  # bytes from which frames are sent rather than gathered into one
 
 
 class Splitting(Component):
-    """Bytes in, messages out: feeds an Incremental. Its subclasses say which."""
+    """Takes messages out of bytes, by an Incremental: one of this package, or your own.
+
+    Example:
+        >>> run(Splitting(NetstringSplitter()), [b"3:on", b"e,"])["outbox"]
+        [b'one']
+
+    Boxes: "inbox" bytes; "outbox" what the Incremental makes of them; "control".
+
+    How it ends: with its inbox, after what the end completes; told Shutdown, at once. It fails with
+    what the Incremental raises, said of `source`, after all before that is sent.
+    """
 
     inboxes: ClassVar = {"inbox": "bytes", "control": "told here to finish or to stop"}
     outboxes: ClassVar = {
@@ -65,7 +75,18 @@ class Splitting(Component):
 
 
 class Joining(Component):
-    """Messages in, bytes out: feeds an Incremental. Its subclasses say which."""
+    """Makes bytes of messages, by an Incremental: one of this package, or your own.
+
+    Example:
+        >>> run(Joining(NetstringJoiner()), [b"one"])["outbox"]
+        [b'3:one,']
+
+    Boxes: "inbox" bytes, or what the subclass says; "outbox" bytes, those of several messages in one
+    where several wait; "control".
+
+    How it ends: with its inbox, after what the end adds; told Shutdown, at once. It fails with what
+    the Incremental raises, after all before that is sent.
+    """
 
     inboxes: ClassVar = {"inbox": "bytes", "control": "told here to finish or to stop"}
     outboxes: ClassVar = {
@@ -96,7 +117,16 @@ class Joining(Component):
 
 
 class ThreadedConverting(ThreadedComponent):
-    """Bytes in, something else out, by a thread: feeds an Incremental. Its subclasses say which."""
+    """Makes something else of bytes in a thread, by an Incremental that takes its time.
+
+    Example:
+        >>> run(ThreadedConverting(Base64Encoder()), [b"one"])["outbox"]
+        [b'b25l']
+
+    Boxes: "inbox" bytes; "outbox" what the Incremental makes of them; "control".
+
+    How it ends: as Splitting does.
+    """
 
     inboxes: ClassVar = {"inbox": "bytes", "control": "told here to finish or to stop"}
     outboxes: ClassVar = {"outbox": "bytes", "signal": "passes on what was told on control"}

@@ -23,6 +23,9 @@ from kamesh.components.framing.incremental import (
 __all__ = ["JoinNetstrings", "NetstringJoiner", "NetstringSplitter", "SplitNetstrings"]
 
 
+COMMA = ord(",")
+
+
 class NetstringSplitter(Incremental[bytes, bytes]):
     """Takes bytes, gives the netstrings in them.
 
@@ -41,22 +44,30 @@ class NetstringSplitter(Incremental[bytes, bytes]):
         """Take `given`; give the frames that are complete now."""
         kept = self._kept
         kept += given
-        while True:
-            if self._length is None:
-                self._length = self._take_length()
-            length = self._length
-            if length is None or len(kept) <= length:
-                return
-            if kept[length] != ord(","):
-                raise BadFrame(
-                    f"netstring {self._number + 1} does not end with a comma after the {length} "
-                    f"bytes it announces: this does not seem to be a stream of netstrings"
-                )
-            frame = bytes(memoryview(kept)[:length])
-            del kept[: length + 1]
-            self._length = None
-            self._number += 1
-            yield frame
+        at = 0
+        try:
+            while True:
+                if self._length is None:
+                    begin = self._begin(at)
+                    if begin is None:
+                        return
+                    self._length, at = begin
+                end = at + self._length
+                if len(kept) <= end:
+                    return
+                if kept[end] != COMMA:
+                    raise BadFrame(
+                        f"netstring {self._number + 1} does not end with a comma after the "
+                        f"{self._length} bytes it announces: this does not seem to be a stream of "
+                        f"netstrings"
+                    )
+                frame = bytes(kept[at:end])
+                at = end + 1
+                self._length = None
+                self._number += 1
+                yield frame
+        finally:
+            del kept[:at]
 
     def rest(self) -> Iterator[bytes]:
         """Raise CutShort unless the stream ended between two frames."""
@@ -68,9 +79,9 @@ class NetstringSplitter(Incremental[bytes, bytes]):
             )
         yield from ()
 
-    def _take_length(self) -> int | None:
-        kept = self._kept
-        head = bytes(kept[: self._digits + 1])
+    def _begin(self, at: int) -> tuple[int, int] | None:
+        """Give the length that stands at `at`, and where its frame begins; None if it is not whole."""
+        head = self._kept[at : at + self._digits + 1]
         digits = head[: len(head) - len(head.lstrip(b"0123456789"))]
         after = head[len(digits) : len(digits) + 1]
         if digits and int(digits) > self._longest:
@@ -83,10 +94,7 @@ class NetstringSplitter(Incremental[bytes, bytes]):
                 f"netstring {self._number + 1} does not begin with a length and a colon: this does "
                 f"not seem to be a stream of netstrings"
             )
-        if not after:
-            return None
-        del kept[: len(digits) + 1]
-        return int(digits)
+        return (int(digits), at + len(digits) + 1) if after else None
 
 
 class NetstringJoiner(Incremental[bytes, bytes]):

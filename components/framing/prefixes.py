@@ -7,7 +7,8 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 from kamesh.components.framing.converting import Joining, Splitting
@@ -25,6 +26,8 @@ __all__ = ["JoinPrefixed", "PrefixJoiner", "PrefixSplitter", "SplitPrefixed"]
 Size = Literal[1, 2, 4, 8, "varint"]
 Order = Literal["big", "little"]
 SIZES = (1, 2, 4, 8, "varint")
+FORMS: Mapping[object, str] = {1: "B", 2: "H", 4: "I", 8: "Q"}  # as `struct` has them
+ORDERS: Mapping[Order, str] = {"big": ">", "little": "<"}
 MOST_OF_A_VARINT = 10  # bytes: 64 bits, seven in each
 
 
@@ -38,8 +41,8 @@ class PrefixSplitter(Incremental[bytes, bytes]):
     def __init__(self, size: Size = 4, order: Order = "big", longest: int = LONGEST) -> None:
         """Begin before the first frame; ValueError for a prefix there is not."""
         _check(size, order)
-        self._size = size
-        self._order: Order = order
+        form = ORDERS[order] + FORMS.get(size, "")
+        self._fixed = struct.Struct(form) if size != "varint" else None
         self._longest = checked_limit(longest)
         self._kept = bytearray()
         self._length: int | None = None  # of the frame that is coming
@@ -49,17 +52,24 @@ class PrefixSplitter(Incremental[bytes, bytes]):
         """Take `given`; give the frames that are complete now."""
         kept = self._kept
         kept += given
-        while True:
-            if self._length is None:
-                self._length = self._take_length()
-            length = self._length
-            if length is None or len(kept) < length:
-                return
-            frame = bytes(memoryview(kept)[:length])
-            del kept[:length]
-            self._length = None
-            self._number += 1
-            yield frame
+        at = 0
+        try:
+            while True:
+                if self._length is None:
+                    begin = self._begin(at)
+                    if begin is None:
+                        return
+                    self._length, at = begin
+                end = at + self._length
+                if len(kept) < end:
+                    return
+                frame = bytes(kept[at:end])
+                at = end
+                self._length = None
+                self._number += 1
+                yield frame
+        finally:
+            del kept[:at]
 
     def rest(self) -> Iterator[bytes]:
         """Raise CutShort unless the stream ended between two frames."""
@@ -75,31 +85,32 @@ class PrefixSplitter(Incremental[bytes, bytes]):
             )
         yield from ()
 
-    def _take_length(self) -> int | None:
+    def _begin(self, at: int) -> tuple[int, int] | None:
+        """Give the length that stands at `at`, and where its frame begins; None if it is not whole."""
         kept = self._kept
-        if self._size == "varint":
-            end = next((i for i, byte in enumerate(kept[:MOST_OF_A_VARINT]) if byte < 128), None)
-            if end is None:
-                if len(kept) >= MOST_OF_A_VARINT:
+        if self._fixed is not None:
+            begin = at + self._fixed.size
+            if len(kept) < begin:
+                return None
+            (length,) = self._fixed.unpack_from(kept, at)
+        else:
+            head = kept[at : at + MOST_OF_A_VARINT]
+            used = next((n for n, byte in enumerate(head, 1) if byte < 128), None)
+            if used is None:
+                if len(head) == MOST_OF_A_VARINT:
                     raise BadFrame(
                         f"frame {self._number + 1} has a length of more than 64 bits: this does not "
                         f"seem to be a stream of varints and frames"
                     )
                 return None
-            length = sum((byte & 127) << 7 * i for i, byte in enumerate(kept[: end + 1]))
-            used = end + 1
-        else:
-            used = self._size
-            if len(kept) < used:
-                return None
-            length = int.from_bytes(kept[:used], self._order)
+            begin = at + used
+            length = sum((byte & 127) << 7 * n for n, byte in enumerate(head[:used]))
         if length > self._longest:
             raise FrameTooLong(
                 f"frame {self._number + 1} has a length of {length} bytes, more than the "
                 f"{self._longest} that are allowed: either it is no such stream, or raise `longest`"
             )
-        del kept[:used]
-        return length
+        return length, begin
 
 
 class PrefixJoiner(Incremental[bytes, bytes]):

@@ -39,11 +39,15 @@ class Rechunker(Incremental[bytes, bytes]):
         """Take `given`; give the pieces that are full now."""
         kept, size = self._kept, self._size
         kept += given
-        while len(kept) >= size:
-            piece = bytes(memoryview(kept)[:size])
-            del kept[:size]
-            self._number += 1
-            yield piece
+        at = 0
+        try:
+            for end in range(size, len(kept) + 1, size):
+                piece = bytes(kept[at:end])
+                at = end
+                self._number += 1
+                yield piece
+        finally:
+            del kept[:at]
 
     def rest(self) -> Iterator[bytes]:
         """Give what is left."""

@@ -10,6 +10,7 @@ import pytest
 from kamesh import Component, ComponentFailed, Pipeline, ProducerFinished, Shutdown
 from kamesh.components.files import FileError, FileReader, FileWriter, sentence
 from kamesh.components.sources import DataSink, DataSource
+from kamesh.testing import keeps_promises
 
 SOON = 10.0  # seconds: generous, only so that a failing test ends
 
@@ -74,6 +75,11 @@ class TestReader:
     def test_a_folder(self, tmp_path):
         """A folder is not a file."""
         assert failure(read, tmp_path) == f"{tmp_path} cannot be read: it is a folder"
+
+    def test_it_keeps_its_promises(self, tmp_path):
+        """As any source: to its end, told to stop, and never ahead of a slow reader."""
+        (tmp_path / "data").write_bytes(b"x" * 200)
+        assert b"".join(keeps_promises(lambda: FileReader(tmp_path / "data", 1))) == b"x" * 200
 
     def test_a_chunk_of_nothing(self):
         """Chunks of less than a byte are refused when the component is made."""
@@ -216,6 +222,28 @@ class TestWriter:
         assert failure(write, [b"x"], "/dev/full") == (
             "/dev/full is not complete: the disk that holds it is full"
         )
+
+    @pytest.mark.parametrize("mode", ["replace", "append", "whole"])
+    def test_it_keeps_its_promises(self, tmp_path, mode):
+        """As any sink: to the end of its stream, also one without a message, and told to stop."""
+        keeps_promises(lambda: FileWriter(tmp_path / "out", mode), [b"one", "two"])
+
+    @pytest.mark.parametrize("mode", ["replace", "whole"])
+    def test_a_name_that_is_too_long(self, tmp_path, mode):
+        """It is said, and not at length."""
+        text = failure(write, [b"x"], tmp_path / ("x" * 300), mode)
+        assert text.endswith("the name is too long")
+        assert len(text) < 200
+
+    def test_whole_keeps_the_permissions_and_the_link(self, tmp_path):
+        """The new file has the permissions of the old, and a symbolic link stays one."""
+        (tmp_path / "real").write_bytes(b"old")
+        (tmp_path / "real").chmod(0o640)
+        (tmp_path / "link").symlink_to("real")
+        write([b"new"], tmp_path / "link", "whole")
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "real").read_bytes() == b"new"
+        assert (tmp_path / "real").stat().st_mode & 0o777 == 0o640
 
     def test_no_such_folder(self, tmp_path):
         """A folder that is missing is named."""

@@ -67,6 +67,14 @@ def test_bytes_that_are_not_text():
     assert run(SplitLines(errors="replace"), [b"\xff"])["outbox"] == ["\ufffd"]
 
 
+def test_lines_before_a_mistake_are_sent():
+    """Good lines in the same chunk as bytes that are no text arrive before it fails, and are counted."""
+    lines = []
+    with pytest.raises(ComponentFailed, match="after line 3 there is the byte 0xff"):
+        Pipeline(DataSource([b"one\ntwo\nthree\nf\xff"]), SplitLines(), DataSink(lines)).run()
+    assert lines == ["one", "two", "three"]
+
+
 def test_join_lines():
     """Messages become lines of bytes; a line feed that is there already is enough."""
     assert b"".join(run(JoinLines(), ["one", 2, "three\n", ""])["outbox"]) == b"one\n2\nthree\n\n"
