@@ -26,6 +26,9 @@ from kamesh.components.process_child import Child, ProcessError, arguments, star
 __all__ = ["Exited", "ProcessError", "UnixProcess"]
 
 CHUNK = 16384  # bytes read at a time
+PIECES = 16  # of these in one turn, where they are thrown away
+POLL = 0.02  # seconds between two looks at a process whose end the kernel does not tell
+LAST = 5.0  # seconds that the kernel may take to end what has got SIGKILL
 TAIL = 400  # bytes of standard error to tell why it failed
 
 Steps = Generator[None, None, None]
@@ -146,17 +149,20 @@ class UnixProcess(Component):
         while not self._to_end():
             self._write(child)
             idle = not self._read()
-            if child.ended() is not None:
-                if not self._open:
-                    return
-                deadline = self.now() + self.grace if deadline is None else deadline
-                if self.now() >= deadline:  # what it left behind keeps the output open
-                    return
+            if child.ended() is None:
+                deadline = None
                 if idle:
-                    self.pause(deadline - self.now())
-            elif idle:
-                self._watch(child.fileno())
-                self.pause(0.02 if child.fileno() < 0 else None)
+                    self._watch(child.fileno())
+                    self.pause(POLL if child.fileno() < 0 else None)
+            elif not self._open:
+                return
+            elif idle:  # what it has left behind keeps its output open, and says nothing
+                deadline = self.now() + self.grace if deadline is None else deadline
+                if self.now() >= deadline:
+                    return
+                self.pause(deadline - self.now())
+            else:
+                deadline = None
             yield
 
     def _to_end(self) -> bool:
@@ -241,23 +247,36 @@ class UnixProcess(Component):
             return
         loop = asyncio.get_running_loop()
         child.kill(signal.SIGTERM)
-        killing = loop.call_later(self.grace, child.kill, signal.SIGKILL)
+        gone = self.now() + self.grace + LAST
+        timers = (
+            loop.call_later(self.grace, child.kill, signal.SIGKILL),
+            loop.call_later(self.grace + LAST, self._strand.wake),
+        )
         try:
             while child.ended() is None:
+                if self.now() >= gone:
+                    raise ProcessError(
+                        f"{child.name} (process {child.process.pid}) does not end, even by SIGKILL: "
+                        f"it belongs to another user, or waits for a device"
+                    )
                 self._drain()
                 self._watch(child.fileno())
-                self.pause(0.02 if child.fileno() < 0 else None)
+                self.pause(POLL if child.fileno() < 0 else None)
                 yield
         finally:
-            killing.cancel()
+            for timer in timers:
+                timer.cancel()
 
     def _drain(self) -> None:
         """Read what it still says, so that it is not held up by that, and throw it away."""
         for pipe in self._open.values():
             self._forget(pipe.fileno())
             try:
-                while os.read(pipe.fileno(), CHUNK):
-                    pass
+                for _ in range(PIECES):
+                    if not os.read(pipe.fileno(), CHUNK):
+                        break
+                else:
+                    self._watch(pipe.fileno())
             except BlockingIOError:
                 self._watch(pipe.fileno())
 

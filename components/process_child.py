@@ -160,7 +160,7 @@ def _guard(group: int, grace: float) -> tuple[int, subprocess.Popen[bytes] | Non
         guard = subprocess.Popen(  # noqa: S603 - a constant, and two numbers
             ["/bin/sh", "-c", GUARD, "kamesh-guard", str(group), f"{grace:.3f}"],
             stdin=there, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-            start_new_session=True,
+            start_new_session=True, cwd="/",
         )  # fmt: skip
     except OSError as error:
         os.close(here)

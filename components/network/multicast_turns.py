@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from kamesh.components.network.datagram import source_of
-from kamesh.components.network.datagram_socket import DatagramSocket
+from kamesh.components.network.datagram_socket import DatagramSocket, said
 from kamesh.components.network.datagram_turns import DatagramComponent, Steps
 from kamesh.components.network.multicast_groups import (
     Groups,
@@ -128,7 +128,7 @@ class MulticastComponent(DatagramComponent):
         try:
             steps = change(group, source)
         except ValueError as error:
-            self._trouble("refused", str(error))
+            self._note("refused", str(error))
             return
         for step in steps:
             self._carry_out(step)
@@ -149,12 +149,13 @@ class MulticastComponent(DatagramComponent):
                 case Step(what, group, source) if interface is not None and group in self.sources:
                     change_source(self.sources[group].sock, what, group, source, interface)
         except OSError as error:
-            self._trouble("refused", f"{step.group}: {self._sentence(error)}")
+            self._note("refused", f"{step.group}: {self._sentence(error)}")
             self.groups.leave(step.group, step.source)
 
-    def _trouble(self, kind: str, sentence: str) -> None:
+    def _note(self, kind: str, sentence: str) -> None:
         self.counts[kind] += 1
-        log.warning("%s: %s", self.path, sentence)
+        if said(self.counts[kind]):
+            log.warning("%s: %s (%d so far)", self.path, sentence, self.counts[kind])
 
     # -- an interface that vanishes and comes back
 
@@ -177,7 +178,7 @@ class MulticastComponent(DatagramComponent):
                 self._found = None
                 for group in list(self.sources):
                     self.close_source(group)
-                self._trouble(
+                self._note(
                     "vanished", f"the interface {self.interface} is gone; what was joined there is "
                     f"joined again when it is back",
                 )  # fmt: skip
@@ -193,15 +194,14 @@ class MulticastComponent(DatagramComponent):
             self._found = interface
         except OSError as error:  # it is there, and not ready yet
             self._found = None
-            self._trouble("not ready", self._sentence(error))
+            self._note("not ready", self._sentence(error))
 
     def _open_again(self, interface: Interface) -> None:
         for group in list(self.sources):
             self.close_source(group)
         self.close_way_out()
         self._open_all(interface)
-        self.counts["rejoined"] += 1
-        log.warning("%s: the interface %s is back", self.path, self.interface)
+        self._note("rejoined", f"the interface {self.interface} is back")
 
     def _close_all(self) -> None:
         news, self._news = self._news, None

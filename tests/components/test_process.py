@@ -225,6 +225,32 @@ def test_a_reader_that_does_not_read_holds_the_program_up():
     assert process.exited == Exited(None, "SIGTERM")
 
 
+def test_a_slow_reader_gets_all_though_the_program_ended_long_ago():
+    """What is in the pipe when the program has ended is not lost to who reads later than `grace`."""
+
+    class Slow(ThreadedComponent):
+        bounds = {"inbox": 1}
+        size = 0
+
+        def main(self):
+            for data in self.inbox:
+                time.sleep(0.1)
+                self.size += len(data)
+
+    slow = Slow()
+    Pipeline(UnixProcess(["head", "-c", "60000", "/dev/zero"], grace=0.05), slow).run()
+    assert slow.size == 60000
+
+
+def test_one_that_floods_its_output_and_ignores_sigterm_holds_nobody_up():
+    """What it still says is thrown away in turns: the loop goes on, and SIGKILL comes in time."""
+    process = UnixProcess("trap '' TERM; echo go; while :; do yes; done", shell=True, grace=0.2)
+    began = time.monotonic()
+    Pipeline(process, FirstOnly()).run()
+    assert time.monotonic() - began < SOON
+    assert process.exited == Exited(None, "SIGKILL")
+
+
 def test_a_program_that_does_not_read_holds_its_feeder_up():
     """`sleep` takes what its pipe holds and no more: the source is not run on and on."""
     taken = []
