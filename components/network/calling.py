@@ -27,9 +27,16 @@ FAREWELL = 2.0  # seconds
 
 
 class Calling(Component):
-    """Connects, and connects again; see TCPClient.
+    """Connects, and connects again: the base of TCPClient and others.
 
-    Subclasses say how (`dial`) and with whom (`where`, `peer_of`).
+    A subclass says with whom (`where`, `peer_of`) and how (`dial`). The options are those of TCPClient.
+
+    Example: `class UnixClient(Calling)`, in `clients.py`, is some ten lines.
+
+    Boxes: "inbox" bytes to send; "outbox" bytes received; "status" what becomes of the connection;
+    "control".
+
+    How it ends: when all is said on both sides, or it is told to; it fails when it gives up.
     """
 
     inboxes: ClassVar = {"inbox": "bytes to send", "control": "told here to finish or to stop"}

@@ -55,9 +55,17 @@ class ServingStrand(AsyncStrand):
 
 
 class Serving(Component):
-    """Serves connections, each with a protocol component of its own; see TCPServer.
+    """Serves connections, each with a protocol component of its own: the base of TCPServer and others.
 
-    Subclasses say what is listened at (`listen`) and how it is written (`where`).
+    A subclass says what is listened at (`listen`), how that is written (`listening`), and who is at the
+    other end of a connection (`peer_of`). The options are those of TCPServer.
+
+    Example: `class TCPServer(Serving)`, in `servers.py`, is some twenty lines.
+
+    Boxes: "inbox" is not read; "outbox" one `Listening`, and `Connected` and `Disconnected` with
+    `events`; "control".
+
+    How it ends: told to finish, when its protocols have, or after `grace` seconds; told Shutdown, at once.
     """
 
     inboxes: ClassVar = {
