@@ -119,6 +119,8 @@ def _opened(info: StreamInfo) -> Any:
             context.extradata = info.extradata
         if isinstance(info, VideoInfo):
             context.width, context.height = info.width, info.height
+            if info.pixel_format:
+                context.pix_fmt = info.pixel_format
             # by frames would hold each picture back by the number of threads
             context.thread_type = "SLICE"
         else:

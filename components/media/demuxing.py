@@ -190,8 +190,9 @@ def _info(stream: Any) -> StreamInfo:
     if stream.type == "video":
         rate = stream.average_rate or stream.guessed_rate or 0
         return VideoInfo(
-            codec, stream.time_base, context.width, context.height, Fraction(rate), head
-        )
+            codec, stream.time_base, context.width, context.height, Fraction(rate), head,
+            str(context.pix_fmt or "") if codec == "rawvideo" else "",
+        )  # fmt: skip
     return AudioInfo(codec, stream.time_base, context.sample_rate, context.channels or 0, head)
 
 

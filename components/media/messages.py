@@ -34,6 +34,7 @@ class VideoInfo:
 
     `time_base` is the unit of its packets' times in seconds. `extradata` is what the decoder must
     have beforehand; it is empty where each key frame carries it, as in an MPEG transport stream.
+    `pixel_format` is said of pictures that are not encoded at all (`rawvideo`).
     """
 
     codec: str
@@ -42,6 +43,7 @@ class VideoInfo:
     height: int
     rate: Fraction = Fraction(0)
     extradata: bytes = b""
+    pixel_format: str = ""
 
 
 @register
