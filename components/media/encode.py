@@ -33,15 +33,21 @@ log = logging.getLogger("kamesh")
 class Encode(ThreadedComponent):
     """Encodes a programme: one picture stream and one sound stream, or one of them.
 
-    Example: `Encode(bitrate=4_000_000, gop=50)`, linked as in `TestCard`.
+    `video` and `audio` name a codec ("h264", "hevc", "vp8", "vp9", "av1", "mpeg2", "dirac"; "aac",
+    "opus", "vorbis", "mp3", "mp2", "flac") or one of FFmpeg's encoders ("libx264"); "" leaves that
+    stream out. Where this build of FFmpeg has no encoder for H.264, MPEG-2 or MPEG-4 takes its place
+    (for AAC: MP2), and the log says so. `bitrate` and `audio_bitrate` in bits a second. `gop`: frames
+    from one key frame to the next, that is from one place where a viewer can join to the next; 0 for a
+    second of frames. `preset` and `tune` as libx264 has them: "zerolatency" gives a packet for each
+    picture at once, without B-frames. `rate` in frames a second, by default what the first two
+    pictures say. Sound is made `channels` channels of `sample_rate` Hz, or what is nearest to it of
+    what the codec takes.
 
-    `video` and `audio` name FFmpeg's encoders; "" leaves that stream out. Where the build lacks
-    libx264, libopenh264, mpeg2video or mpeg4 takes its place (for aac: mp2) and the log says so.
-    `bitrate` and `audio_bitrate` in bits a second. `gop`: frames from one key frame to the next,
-    that is from one place where a viewer can join to the next; 0 for a second of frames. `preset`
-    and `tune` as libx264 has them: "zerolatency" gives a packet for each picture at once, without
-    B-frames. `rate` in frames a second, by default what the first two pictures say. Sound is made
-    `channels` channels of `sample_rate` Hz.
+    Example:
+        >>> card = TestCard(size=(320, 180), seconds=1, realtime=False)
+        >>> Pipeline(card, Encode("vp9", audio="", gop=12), kept := DataSink()).run()
+        >>> kept.messages[0].streams[0].codec, sum(packet.keyframe for packet in kept.messages[1:])
+        ('vp9', 3)
 
     Boxes: "inbox" `av.VideoFrame` of any size and format (the first one's size is kept); "audio"
     `av.AudioFrame` of any form; "outbox" a StreamHeader, then MediaPackets; "control". If both

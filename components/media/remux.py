@@ -24,7 +24,11 @@ __all__ = ["RemuxMP4"]
 class RemuxMP4(ThreadedComponent):
     """Puts the pictures and the sound of an MPEG transport stream into fragmented MP4, as they are.
 
-    Example: `Pipeline(MuxMPEGTS(), RemuxMP4(), Record("card.mp4"))`.
+    Example:
+        >>> card = TestCard(size=(320, 180), seconds=2, realtime=False)
+        >>> MediaPipeline(card, Encode(), MuxMPEGTS(), RemuxMP4(), kept := DataSink()).run()
+        >>> [type(piece).__name__ for piece in kept.messages]
+        ['Preamble', 'Chunk', 'Chunk']
 
     Boxes: "inbox" `Chunk`s or bytes of MPEG-TS; "outbox" a `Preamble`, then a `Chunk` for each
     fragment; "control".
