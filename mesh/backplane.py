@@ -29,6 +29,9 @@ class Backplane(Component):
     Example: `Backplane("NEWS")` beside `Pipeline(source, PublishTo("NEWS"))` and
     `Pipeline(SubscribeTo("NEWS"), ConsoleEchoer())`.
 
+    A slow subscriber makes the publishers wait, unless its SubscribeTo has another policy. Backplanes
+    of several nodes are made one with `kamesh.components.coupling`.
+
     Boxes: inbox, what is published; outbox, to the subscribers.
 
     How it ends: when told to on `control`; with `until_finished`, when everybody who published has

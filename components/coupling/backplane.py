@@ -29,6 +29,7 @@ __all__ = ["Couple", "CoupledBackplane", "Follow"]
 log = logging.getLogger("kamesh.coupling")
 
 TURN = 256  # messages delivered or published in one turn
+ROUNDS = 32  # turns of everybody until those are there who are from the beginning, however deep
 NO_ROOM = 0.05  # seconds until a coupling looks again whether there is room
 
 
@@ -117,7 +118,8 @@ class CoupledBackplane(Backplane):
         """Deliver what comes from others and what is published here."""
         replica = self.replica
         self.offer()
-        yield  # those who couple it from the beginning come first
+        for _ in range(ROUNDS):
+            yield
         while not self._strand.told():
             before = replica.activity
             now = self.now()
@@ -188,9 +190,9 @@ class Couple(AtBackplane):
     """Couples a CoupledBackplane with another one, at which there is a Couple too.
 
     The outbox of each is linked to the inbox of the other, like any boxes: in one graph, across nodes,
-    or through encoders and decoders over any stream of bytes. Linkages may be undone and made again,
-    and Couples may come and go, at any time. `name` is the backplane; it is found whenever it comes,
-    and has to be on the same node.
+    or over any stream of bytes between a MessagesToBytes and a BytesToMessages. Linkages may be undone
+    and made again, and Couples may come and go, at any time. `name` is the backplane; it is found
+    whenever it comes, and has to be on the same node.
 
     Example: see CoupledBackplane.
         >>> Couple("NEWS").topic
@@ -271,7 +273,7 @@ class Follow(SubscribeTo):
 
     Example:
         >>> board = Graphline(
-        ...     PLANE=CoupledBackplane("BOARD", keep=last(2)),
+        ...     PLANE=CoupledBackplane("BOARD", keep=last(2), until_finished=True),
         ...     DRAW=PublishTo("BOARD"), SEE=Follow("BOARD"),
         ...     linkages={("", "inbox"): ("DRAW", "inbox"), ("SEE", "outbox"): ("", "outbox")},
         ... )

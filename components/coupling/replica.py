@@ -159,7 +159,7 @@ class Replica:
 
     def may_publish(self, now: float) -> bool:
         """Say whether one more message may be published: nobody is too far behind."""
-        if not self.may_open(now) or self.filling or self.ended:
+        if not self.may_open(now) or self.filling:
             return False
         direct = {peer.who: peer.theirs.get(self.who, 0) for peer in self.peers if peer.serving}
         return self.statuses.may_publish(self.vector[self.who], direct, now)

@@ -19,6 +19,7 @@ from kamesh import (
     SubscribeTo,
 )
 from kamesh.components.coupling import Couple, CoupledBackplane, Follow, Missed, Snapshot, last
+from kamesh.components.framing import BytesToMessages, MessagesToBytes
 from kamesh.errors import NotSuitable
 from kamesh.testing import keeps_promises
 from kamesh.wiring import link, unlink
@@ -78,6 +79,37 @@ def test_each_hears_each_once(pairs: list[str]) -> None:
         for name in "abc":
             assert [m for m in sink.messages if m[0] == name] == [(name, n) for n in range(1500)]
         assert len(sink.messages) == 4500
+
+
+def test_they_are_coupled_over_bytes() -> None:
+    """Over streams of bytes, cut anywhere, what arrives is what was published, tuples as tuples."""
+    sink = GeneratorSink()
+    messages = [("line", 1, 2), b"bytes", {"key": {3}}, *range(200)]
+    parts, linkages = {}, {}
+    for here, there in ("ab", "ba"):
+        parts |= {
+            here: CoupledBackplane(here, until_finished=True, keep=last(3)),
+            f"{here}-out": Pipeline(Couple(here), MessagesToBytes(), Cut(7), BytesToMessages()),
+        }
+        linkages[f"{here}-out", "outbox"] = (f"{there}-out", "inbox")
+    parts["WRITE"] = Pipeline(GeneratorSource(messages), PublishTo("a"))
+    parts["READ"] = Pipeline(SubscribeTo("b"), sink)
+    run(Graphline(linkages, **parts))
+    assert sink.messages == messages
+
+
+class Cut(Component):
+    """Sends on bytes in pieces of a size."""
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+    def main(self):
+        while not self.stopping():
+            for piece in self.inbox:
+                for place in range(0, len(piece), self.size):
+                    self.send(bytes(piece[place : place + self.size]))
+            yield self.pause()
 
 
 def test_it_is_a_backplane_like_any_other() -> None:
