@@ -36,6 +36,11 @@ class DatagramComponent(Component):
 
     A subclass opens its sockets in `open()`, which is a generator, and may do more in each turn
     (`attend`) and with what it is told on control (`told`). All sockets are closed at the end.
+
+    Example: `UDP` and `MulticastReceiver` are made of it.
+
+    How it ends: when its inbox has ended and all is handed to the system, and `linger` seconds after
+    that; told Shutdown, at once.
     """
 
     def __init__(self, *, name: str | None = None) -> None:

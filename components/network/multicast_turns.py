@@ -42,7 +42,12 @@ log = logging.getLogger("kamesh")
 
 
 class MulticastComponent(DatagramComponent):
-    """Receives from the groups in `groups`, sends to `group`, by the interface called `interface`."""
+    """Receives from the groups in `groups`, sends to `group`, by the interface called `interface`.
+
+    Example: `MulticastSender`, `MulticastReceiver` and `MulticastTransceiver` are made of it.
+
+    How it ends: as DatagramComponent does; never because an interface has vanished.
+    """
 
     def __init__(self, group: str, port: int, interface: str, *, name: str | None = None) -> None:
         """Remember them; ValueError for what is no group or no port."""
