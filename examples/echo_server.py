@@ -9,7 +9,7 @@ which a seed decides.
 from kamesh import Component, Pipeline
 from kamesh.components.network import TCPClient, TCPServer
 from kamesh.components.sources import DataSink, DataSource
-from kamesh.testing.conversing import converse
+from kamesh.testing import converse
 
 
 class Shout(Component):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from kamesh.testing import converse
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 PROGRAMS = sorted(EXAMPLES.glob("*.py"))
 NEEDS = {"broadcast": ("av", "numpy")}
@@ -60,3 +62,15 @@ def test_hello_is_what_the_readme_shows():
     assert (
         hello.removeprefix(f'"""{ast.get_docstring(ast.parse(hello))}"""').strip() == shown.strip()
     )
+
+
+def test_the_server_of_the_readme():
+    """Its component echoes, whatever way the bytes are cut; and the last line serves it."""
+    readme = (EXAMPLES.parent / "README.md").read_text()
+    shown = [part.partition("```")[0] for part in readme.split("```python\n")[1:]]
+    (program,) = [text for text in shown if "TCPServer(Echo" in text]
+    head, _, last = program.rstrip().rpartition("\n")
+    assert last == "TCPServer(Echo, port=1500).run()"
+    names = {}
+    exec(compile(head, "echo.py", "exec"), names)
+    assert converse(names["Echo"](), b"hello, world", cuts=3) == b"hello, world"
