@@ -80,14 +80,13 @@ class Unsuitable(Exception):
 def destination(message: object, family: int) -> tuple[bytes | bytearray | memoryview, Address | None]:
     """Give the bytes of `message` and where they go (None: to the peer); Unsuitable if it has none."""
     match message:
-        case Datagram():
-            if not message.host:
-                return message.data, None
-            return message.data, _numeric(message.host, message.port, family)
+        case Datagram(bytes() | bytearray() | memoryview() as data, host, port):
+            return data, _numeric(host, port, family) if host else None
         case bytes() | bytearray() | memoryview():
             return message, None
+    what = message.data if isinstance(message, Datagram) else message
     raise Unsuitable(
-        f"a {type(message).__name__} is no datagram: send bytes, or Datagram(data, host, port)"
+        f"a {type(what).__name__} is no datagram: send bytes, or Datagram(data, host, port) with bytes"
     )
 
 

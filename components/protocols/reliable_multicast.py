@@ -103,7 +103,7 @@ class ReliableSender(Component):
         for frame in self._strand.inboxes["network"]:
             core.heard(_bytes_of(frame), self.now())
         for message in self.inbox:
-            self.send(core.annotate(bytes(message), self.now()))
+            self.send(core.annotate(self._checked(message), self.now()))
         for repair in core.repairs(self.now()):
             self.send(repair)
             if self.room("outbox") <= 0:
@@ -112,6 +112,11 @@ class ReliableSender(Component):
             self.send(core.beat(self.now(), last=last))
         due = core.next_beat if until is None else min(until, core.next_beat)
         yield self.pause(max(due - self.now(), 0.0))
+
+    def _checked(self, message: object) -> bytes:
+        if not isinstance(message, bytes | bytearray | memoryview):
+            raise TypeError(f"{self.path} was sent a {type(message).__name__}: it sends bytes")
+        return bytes(message)
 
     def details(self) -> dict[str, int]:
         """Give the figures: messages, requests heard, messages sent again."""

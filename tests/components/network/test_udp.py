@@ -188,7 +188,7 @@ def test_trouble_is_counted_and_said_and_the_sender_lives_on(caplog):
     text = caplog.text
     assert f"127.0.0.1:{port} refuses: nothing listens there" in text
     assert "70,000 bytes are too large for one datagram" in text
-    assert "a str is no datagram: send bytes, or Datagram(data, host, port)" in text
+    assert "a str is no datagram: send bytes, or Datagram(data, host, port) with bytes" in text
     assert "255.255.255.255:9 is a broadcast address: that is to be asked for, with broadcast=True" in text
 
 
@@ -336,7 +336,10 @@ def test_numeric_addresses_are_all_that_a_datagram_takes():
     """Names are refused in a sentence, and addresses of the other family are."""
     assert destination(b"x", socket.AF_INET) == (b"x", None)
     assert destination(Datagram(b"x", "127.0.0.1", 7), socket.AF_INET) == (b"x", ("127.0.0.1", 7))
-    for wrong in (Datagram(b"x", "localhost", 7), Datagram(b"x", "::1", 7), Datagram(b"x", "127.0.0.1"), 17):
+    for wrong in (
+        Datagram(b"x", "localhost", 7), Datagram(b"x", "::1", 7), Datagram(b"x", "127.0.0.1"), 17,
+        Datagram("x", "127.0.0.1", 7),
+    ):  # fmt: skip
         with pytest.raises(Unsuitable):
             destination(wrong, socket.AF_INET)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kamesh import Component, Graphline, Pipeline, Shutdown
+from kamesh import Component, ComponentFailed, Graphline, Pipeline, Shutdown
 from kamesh.components.network import MulticastTransceiver
 from kamesh.components.plumbing.order import Gap
 from kamesh.components.protocols.reliable_frames import Ask, Beat, Data, decoded, encoded
@@ -286,13 +286,14 @@ frames = st.one_of(
 cut = st.tuples(frames.map(encoded), st.integers(0, 99)).map(lambda pair: pair[0][: pair[1]])
 
 
+@settings(deadline=None)
 @given(frames)
 def test_frames_are_on_the_other_side_what_they_were(frame):
     """Encoded and decoded they are equal."""
     assert decoded(encoded(frame)) == frame
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=64) | cut)
 def test_whatever_comes_is_taken_or_left(data):
     """Garbage and cut frames raise nothing, here or there."""
@@ -314,6 +315,15 @@ def test_golden_bytes():
         "0105" + session + "00000000" + two + three: Ask(1, ((2, 3),)),
     }
     assert {encoded(frame).hex(): frame for frame in golden.values()} == golden
+
+
+@pytest.mark.parametrize("wrong", ["text", 17, None])
+def test_what_is_no_bytes_is_refused(wrong):
+    """A number would otherwise become so many zeros; the sentence says what was sent."""
+    with pytest.raises(ComponentFailed, match="it sends bytes"):
+        run(ReliableSender(), [wrong])
+    with pytest.raises(ComponentFailed, match="bytes and Datagrams do"):
+        run(ReliableReceiver(), [wrong])
 
 
 @pytest.mark.parametrize("bad", [{"delay": 0}, {"keep": 0}, {"linger": -1}])
