@@ -27,7 +27,7 @@ from kamesh.components.web.asking import Asked, schemes
 from kamesh.components.web.client import client_context
 from kamesh.components.web.eventstream import EventParser
 from kamesh.components.web.history import BYTES, EVENTS, History
-from kamesh.components.web.limits import LASTING, Limits
+from kamesh.components.web.limits import LASTING, Limits, limits_of
 from kamesh.components.web.messages import Event, Request, Response
 from kamesh.components.web.serving import WebServer
 from kamesh.waiters import Waiters
@@ -104,8 +104,7 @@ class EventServer(WebServer):
         name: str | None = None,
     ) -> None:
         """Remember where to listen, and how much to keep."""
-        known = limits if isinstance(limits, Limits) else Limits(**limits)
-        super().__init__(port, host, tls, known, name)
+        super().__init__(port, host, tls, limits_of(limits), name)
         self.base = f"/{path.strip('/')}"
         self.history = History(secrets.token_hex(4), history, BYTES)
         self.retry = retry

@@ -159,7 +159,10 @@ class Exchange:
 
 
 def _lines(response: Response) -> CIMultiDict[str]:
-    return CIMultiDict([("server", "kamesh"), *header_lines(response.headers)])
+    lines = CIMultiDict([("server", "kamesh"), *header_lines(response.headers)])
+    if isinstance(response.body, str):
+        lines.setdefault("content-type", "text/plain; charset=utf-8")
+    return lines
 
 
 class Socket:

@@ -23,7 +23,7 @@ from kamesh import ThreadedComponent
 from kamesh.components.files.raw import FileError, sentence
 from kamesh.components.network.tls import TLS
 from kamesh.components.sending import shut_down
-from kamesh.components.web.limits import Limits
+from kamesh.components.web.limits import Limits, limits_of
 from kamesh.components.web.messages import Response
 from kamesh.components.web.segments import Playlist, Segmenter
 from kamesh.components.web.server import DEFAULT
@@ -106,8 +106,7 @@ class HLSServer(WebServer):
         name: str | None = None,
     ) -> None:
         """Remember where to listen and how to cut."""
-        known = limits if isinstance(limits, Limits) else Limits(**limits)
-        super().__init__(port, host, tls, known, name)
+        super().__init__(port, host, tls, limits_of(limits), name)
         self.base = f"/{path.strip('/')}/" if path.strip("/") else "/"
         self.stream = _checked_name(stream)
         self.linger = linger

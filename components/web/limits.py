@@ -5,9 +5,13 @@ Law: each has a default that a public server can live with; none can be switched
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import Any
 
-__all__ = ["LASTING", "Limits", "Stalled", "TooLarge", "TooSlow"]
+from kamesh.linking import did_you_mean
+
+__all__ = ["LASTING", "Limits", "Stalled", "TooLarge", "TooSlow", "limits_of"]
 
 
 class TooLarge(Exception):
@@ -51,3 +55,19 @@ class Limits:
 
 
 LASTING = Limits(requests=1000)  # for servers whose answers last: an event stream, a WebSocket
+
+
+def limits_of(given: Limits | Mapping[str, Any]) -> Limits:
+    """Make limits of what a user gives; ValueError for one that there is not.
+
+    Example: `limits_of({"body": 1 << 20})`.
+    """
+    if isinstance(given, Limits):
+        return given
+    there = [each.name for each in fields(Limits)]
+    for name in given:
+        if name not in there:
+            raise ValueError(
+                f"there is no limit {name!r}{did_you_mean(name, there)}; there is {', '.join(there)}"
+            )
+    return Limits(**given)

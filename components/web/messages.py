@@ -65,7 +65,8 @@ class Request:
 class Response:
     """The answer to a request: a status, a body, headers.
 
-    `number` is that of the request; `url`, at a client, the address it came from in the end.
+    A body of text goes out as text/plain in UTF-8 unless the headers say otherwise. `number` is that of
+    the request; `url`, at a client, the address it came from in the end.
 
     Example: `Response(404, b"nothing here")`, `Response(body="text")`.
     """

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh.components.network.tls import TLS
 from kamesh.components.web.child import Child, Children
-from kamesh.components.web.limits import Limits
+from kamesh.components.web.limits import Limits, limits_of
 from kamesh.components.web.messages import Request, Response
 from kamesh.components.web.routing import Found, Routes, WrongMethod
 from kamesh.components.web.serving import WebServer
@@ -97,8 +97,7 @@ class HTTPServer(WebServer):
         name: str | None = None,
     ) -> None:
         """Read the routes; BadRoute for one that leads nowhere."""
-        known = limits if isinstance(limits, Limits) else Limits(**limits)
-        super().__init__(port, host, tls, known, name)
+        super().__init__(port, host, tls, limits_of(limits), name)
         table = routes if isinstance(routes, Mapping) else {"/*": routes}
         self.routes = Routes({text: as_target(text, target) for text, target in table.items()})
         self.unasked = 0  # responses to no request that waits

@@ -177,7 +177,7 @@ def test_a_viewer_that_comes_back_goes_on_after_its_last():
 
 def test_a_viewer_that_does_not_read_holds_nobody():
     """Another gets all that comes; the one is behind, and then has missed some."""
-    with serving(history=20) as (server, handle, url):
+    with serving(history=5) as (server, handle, url):
         where = urlsplit(url)
         with socket.socket() as slow:
             slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -185,14 +185,14 @@ def test_a_viewer_that_does_not_read_holds_nobody():
             slow.sendall(b"GET / HTTP/1.0\r\n\r\n")
             until(lambda: server.viewers == 1)
             with viewer(url) as quick:
-                for number in range(300):
-                    handle.put(Event("x" * 30_000, id=f"{number}"))
+                for number in range(120):
+                    handle.put(Event("x" * 80_000, id=f"{number}"))
                     while quick.readline() != b"id: %d\n" % number:
                         pass
-            assert len(server.history.kept) <= 20
+            assert len(server.history.kept) <= 5
             slow.settimeout(5)
             data = b""
-            while b"id: 299\n" not in data:
+            while b"id: 119\n" not in data:
                 data += slow.recv(1 << 20)
         assert server.details()["missed"] > 0
 

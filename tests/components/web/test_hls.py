@@ -226,7 +226,7 @@ def test_ffmpeg_records_it_live(tmp_path):
     live = Graphline(
         {("CARD", "outbox"): ("ENCODE", "inbox"), ("ENCODE", "outbox"): ("TS", "inbox"),
          ("TS", "outbox"): ("", "outbox")},
-        CARD=Card((160, 90), seconds=3), ENCODE=Encode(gop=10), TS=MuxMPEGTS(),
+        CARD=Card((160, 90), seconds=2), ENCODE=Encode(gop=10), TS=MuxMPEGTS(),
     )  # fmt: skip
     handle = Pipeline(live, server).background()
     url = handle.get(timeout=20).url + "live.m3u8"
@@ -237,7 +237,7 @@ def test_ffmpeg_records_it_live(tmp_path):
     )  # fmt: skip
     handle.stop()
     assert handle.wait(10)
-    assert frames(film) == 75
+    assert frames(film) == 50
 
 
 @needs_ffmpeg

@@ -8,6 +8,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from contextlib import closing, contextmanager
@@ -20,6 +21,7 @@ import pytest
 
 from kamesh import Component, ComponentFailed, ThreadedComponent
 from kamesh.components.web import BOXES, HTTPServer, Limits, ListenError, Request, Response
+from kamesh.deploy.topology.loading import make_component
 
 CURL = shutil.which("curl")
 needs_curl = pytest.mark.skipif(CURL is None, reason="curl is not installed")
@@ -139,6 +141,7 @@ def test_a_function_answers_curl():
         "/items/{id}": lambda request: Response(418, b"tea", {"x-id": request.parts["id"]}),
         "/none": lambda request: None,
         "/raw": lambda request: b"\x00\x01",
+        "/text": lambda request: Response(203, "grün"),
     }
     with serving(routes) as (_, url):
         assert json.loads(curl(f"{url}query?a=1&b=%C3%A9")) == {"a": "1", "b": "é"}
@@ -148,6 +151,7 @@ def test_a_function_answers_curl():
         assert "x-id: a b" in said.lower()
         assert curl("-o", "/dev/null", "-w", "%{http_code}", f"{url}none") == b"204"
         assert curl(f"{url}raw") == b"\x00\x01"
+        assert b"content-type: text/plain; charset=utf-8" in curl("-i", f"{url}text").lower()
 
 
 @needs_curl
@@ -181,6 +185,16 @@ def test_components_are_named_as_topologies_name_them():
     with serving({"/named": name, "/partial": partial(Echo)}) as (_, url):
         assert urlopen(url + "partial").status == 201
         assert urlopen(url + "named").status == 204  # it has no outbox, and so no answer
+
+
+def test_it_fits_into_a_topology(tmp_path):
+    """All that it needs can be written in a file, and names what lies beside it."""
+    (tmp_path / "own_handlers.py").write_text("def shout(request):\n    return request.text.upper()\n")
+    given = {"routes": {"POST /shout": "own_handlers:shout", "/boxes": "boxes"}, "limits": {"idle": 9.0}}
+    server = make_component("kamesh.components.web:HTTPServer", given, folder=tmp_path)
+    sys.path.remove(str(tmp_path))
+    with server.background() as handle:
+        assert urlopen(handle.get(timeout=5).url + "shout", b"hey").read() == b"HEY"
 
 
 def test_requests_can_be_answered_by_messages():
@@ -458,7 +472,7 @@ def test_a_client_that_reads_slowly_slows_its_component_down():
 
 def test_it_ends_when_told_and_lets_requests_end():
     """A body under way is read to its end and answered; one that never ends is broken off."""
-    server = HTTPServer({"/shout": shout}, limits={"grace": 1.0})
+    server = HTTPServer({"/shout": shout}, limits={"grace": 0.5})
     handle = server.background()
     where = urlsplit(handle.get(timeout=5).url)
     head = b"POST /shout HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nab"
@@ -495,6 +509,8 @@ def test_mistakes_are_said_at_once():
         HTTPServer({"items": shout})
     with pytest.raises(ValueError, match="70000 is not a port"):
         HTTPServer(port=70000)
+    with pytest.raises(ValueError, match=r"no limit 'idel' \(did you mean 'idle'\?\)"):
+        HTTPServer(limits={"idel": 1.0})
     with pytest.raises(ValueError, match="too little"):
         HTTPServer(limits={"body": 0})
 
