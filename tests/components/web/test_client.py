@@ -21,6 +21,7 @@ class Site(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     tries = {}
     now = most = 0
+    lock = threading.Lock()
 
     def do_GET(self):
         tries = self.tries[self.path] = self.tries.get(self.path, 0) + 1
@@ -33,11 +34,13 @@ class Site(http.server.BaseHTTPRequestHandler):
         elif self.path == "/slow":
             time.sleep(0.15)
             self.answer(200, b"slow")
-        elif self.path == "/busyness":
-            Site.now += 1
-            Site.most = max(Site.most, Site.now)
+        elif self.path == "/counted":
+            with self.lock:
+                Site.now += 1
+                Site.most = max(Site.most, Site.now)
             time.sleep(0.05)
-            Site.now -= 1
+            with self.lock:
+                Site.now -= 1
             self.answer(200, b"busy")
         elif self.path == "/large":
             self.answer(200, b"x" * 100_000)
@@ -144,7 +147,7 @@ def test_as_many_at_a_time_as_there_may_be():
     with site() as url:
         for concurrency in (4, 1):
             Site.most = 0
-            got, _, _ = ask(*[f"{url}/busyness"] * 12, concurrency=concurrency)
+            got, _, _ = ask(*[f"{url}/counted"] * 12, concurrency=concurrency)
             assert len(got) == 12
             assert Site.most == concurrency
 
