@@ -2,7 +2,9 @@
 
 import hashlib
 import http.server
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from contextlib import contextmanager
@@ -10,6 +12,7 @@ from contextlib import contextmanager
 import pytest
 
 from kamesh import ComponentFailed, Ended, Pipeline
+from kamesh.components.network.tls import TLS
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.components.web import Failed, HTTPClient, HTTPDownload, HTTPServer, Request, Response
 from kamesh.components.web.asking import Asked, Progress, as_request, may_repeat, retry_after
@@ -259,6 +262,32 @@ def test_it_is_a_part_of_a_pipeline():
             DataSource([f"{url}/a", f"{url}/b"]), HTTPClient(), lambda r: r.text, DataSink(texts)
         ).run()
     assert texts == ["/a", "/b"]
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
+def test_over_tls_only_to_who_is_trusted(tmp_path):
+    """Both ends by TLS settings; a certificate that nobody vouches for is said in words."""
+    key, crt = str(tmp_path / "key.pem"), str(tmp_path / "crt.pem")
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256",
+         "-nodes", "-keyout", key, "-out", crt, "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with HTTPServer(lambda request: "secret", tls=TLS(crt, key)).background() as server:
+        url = server.get(timeout=5).url
+        got, errors, _ = ask(url, tls=TLS(authorities=crt))
+        assert [each.text for each in got] == ["secret"], errors
+        _, errors, _ = ask(url, tries=1)
+        assert "is not trusted: its certificate is signed by nobody but itself" in errors[0].reason
+        _, errors, _ = ask(url.replace("https", "http"), tries=1)
+        assert errors
+        data = []
+        Pipeline(HTTPDownload(url, tls=TLS(authorities=crt)), DataSink(data)).run()
+        assert b"".join(data) == b"secret"
+    with site() as url:
+        _, errors, _ = ask(url.replace("http", "https"), tries=1)
+        assert "does not speak TLS" in errors[0].reason
 
 
 # downloads
