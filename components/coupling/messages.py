@@ -30,6 +30,7 @@ __all__ = [
     "Streamed",
     "Told",
     "Vector",
+    "sound",
 ]
 
 Vector: TypeAlias = Mapping[str, int]
@@ -173,3 +174,52 @@ class Again:
 
 
 Streamed: TypeAlias = Start | Copy | Cut | Told
+
+
+def sound(message: object) -> bool:
+    """Say whether a message of the other side's has what it should in its fields.
+
+    What is published, and states, may be anything.
+    """
+    match message:
+        case Told(session, index, origin, seq):
+            return _counts(session, index, seq) and isinstance(origin, str) and seq > 0
+        case Start(session, index) | Probe(session, index) | Ack(session, index):
+            return _counts(session, index)
+        case Again(session):
+            return _counts(session)
+        case Hello(who, session, vector, fresh, known, keep):
+            flags = isinstance(fresh, bool) and isinstance(keep, str)
+            return flags and _counts(session) and _vectors(vector) and _texts((who,), known)
+        case Copy(session, index, floor, present):
+            return _counts(session, index) and _vectors(floor, present)
+        case Cut(session, index, vector, base, missed, shared):
+            return (
+                _counts(session, index, missed)
+                and _vectors(vector, base)
+                and isinstance(shared, bool)
+            )
+        case Status(who, number, peers, counts, published, ended):
+            flags = isinstance(ended, bool)
+            return (
+                flags and _counts(number, published) and _vectors(counts) and _texts((who,), peers)
+            )
+    return False
+
+
+def _counts(*numbers: object) -> bool:
+    return all(type(number) is int and number >= 0 for number in numbers)
+
+
+def _texts(*several: object) -> bool:
+    return all(
+        isinstance(texts, tuple) and all(isinstance(text, str) for text in texts)
+        for texts in several
+    )
+
+
+def _vectors(*several: object) -> bool:
+    return all(
+        isinstance(vector, dict) and _texts(tuple(vector)) and _counts(*vector.values())
+        for vector in several
+    )

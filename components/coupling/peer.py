@@ -28,6 +28,7 @@ from kamesh.components.coupling.messages import (
     Streamed,
     Told,
     Vector,
+    sound,
 )
 from kamesh.errors import KameshError
 
@@ -125,6 +126,11 @@ class Peer:
 
     def receive(self, message: object, now: float) -> None:
         """Take one message of the other's; CouplingRefused if the two do not fit together."""
+        if not sound(message):
+            raise CouplingRefused(
+                f"{str(message)[:80]!r} came to a coupling of {self.replica.name}, and means nothing "
+                f"there: link it to a Couple"
+            )
         match message:
             case Start() | Copy() | Cut() | Told():
                 self._streamed(message, now)
@@ -143,10 +149,6 @@ class Peer:
             case Again(session):
                 if session == self.session:
                     self.ask(now)
-            case _:
-                raise CouplingRefused(
-                    f"{message!r} came to a coupling of {self.replica.name}: link it to a coupling"
-                )
 
     def _streamed(self, message: Streamed, now: float) -> None:
         if message.session != self.session or message.index < self._expected:
