@@ -196,23 +196,14 @@ def test_ipv6_link_local(hosts, source):
         assert run.details()["received"] == len(expected)
 
 
-def test_ours_to_ours_over_ipv6(hosts):
-    """A sender and a receiver of ours, on a link-local group."""
-    with ours(RIGHT, "receive", GROUP6, PORT, "fe80::2") as run:
-        run.said("joined")
-        with ours(LEFT, "send", GROUP6, PORT, WIRE, "1", "1", "3", "0.01") as sender:
-            assert sender.said("details")["details"]["sent"] == 3
-        assert [run.said("data")["data"] for _ in range(3)] == ["0", "1", "2"]
-
-
-@pytest.mark.parametrize("ttl", ["1", "5"])
-def test_the_ttl_is_what_was_asked_for(hosts, ttl):
+def test_the_ttl_is_what_was_asked_for(hosts):
     """A plain socket on the right reads the TTL that ours sends with."""
     with python(RIGHT, HEARS, GROUP, PORT, "10.99.8.2", "2") as run:
         assert run.line() == "joined"
-        with ours(LEFT, "send", GROUP, PORT, WIRE, ttl, "1", "2", "0.01") as sender:
-            sender.said("details")
-        assert [run.line(), run.line()] == [f"0 10.99.8.1 {ttl}", f"1 10.99.8.1 {ttl}"]
+        for ttl in ("1", "5"):
+            with ours(LEFT, "send", GROUP, PORT, WIRE, ttl, "1", "1", "0.01") as sender:
+                sender.said("details")
+            assert run.line() == f"0 10.99.8.1 {ttl}"
 
 
 def test_ttl_0_stays_on_its_host_and_without_loop_its_host_does_not_hear(hosts):
