@@ -19,6 +19,7 @@ from kamesh.components.framing.incremental import (
     BadFrame,
     CutShort,
     FrameTooLong,
+    FramingError,
     Incremental,
     checked_limit,
 )
@@ -40,8 +41,11 @@ class MessagePackSplitter(Incremental[bytes, Any]):
     def __init__(self, longest: int = LONGEST, *, any_key: bool = False) -> None:
         """Begin before the first value, of at most `longest` bytes."""
         self._longest = checked_limit(longest, "value")
-        self._any_key = any_key
-        self._skipper = msgpack.Unpacker(read_size=ROOM, max_buffer_size=longest + 2 * SLICE)
+        room = {"read_size": ROOM, "max_buffer_size": longest + 2 * SLICE}
+        self._skipper = msgpack.Unpacker(**room)
+        self._unpacker = msgpack.Unpacker(
+            strict_map_key=not any_key, timestamp=TIMESTAMPS_AS_DATETIMES, **room
+        )
         self._kept = bytearray()
         self._begin = 0  # where the value that is coming begins, in bytes since the stream's begin
         self._number = 0
@@ -53,8 +57,14 @@ class MessagePackSplitter(Incremental[bytes, Any]):
             part = view[at : at + SLICE]
             self._kept += part
             self._skipper.feed(part)
-            yield from self._complete()
-            self._check(len(self._kept))
+            size, mistake = self._complete()
+            self._unpacker.feed(self._kept[:size])
+            del self._kept[:size]
+            yield from self._unpacked()
+            if mistake is not None:
+                raise mistake
+            if len(self._kept) > self._longest:
+                raise self._too_long(self._number + 1)
 
     def rest(self) -> Iterator[Any]:
         """Raise CutShort unless the stream ended between two values."""
@@ -65,44 +75,46 @@ class MessagePackSplitter(Incremental[bytes, Any]):
             )
         yield from ()
 
-    def _complete(self) -> Iterator[Any]:
-        while self._kept:
-            try:
-                self._skipper.skip()
-            except msgpack.OutOfData:
-                return
-            except Exception as error:
-                raise self._bad(error) from error
-            end: int = self._skipper.tell()
-            size = end - self._begin
-            self._check(size)
-            self._begin = end
-            value = bytes(memoryview(self._kept)[:size])
-            del self._kept[:size]
-            yield self._unpacked(value)
-            self._number += 1
-
-    def _unpacked(self, value: bytes) -> Any:
+    def _complete(self) -> tuple[int, FramingError | None]:
+        """Say how many bytes of what is kept are whole values, and what is wrong after them."""
+        skip, tell = self._skipper.skip, self._skipper.tell
+        begin = self._begin
+        number = self._number
+        mistake: FramingError | None = None
         try:
-            return msgpack.unpackb(
-                value, strict_map_key=not self._any_key, timestamp=TIMESTAMPS_AS_DATETIMES
-            )
+            while True:
+                skip()
+                end = tell()
+                number += 1
+                if end - self._begin > self._longest:
+                    mistake = self._too_long(number)
+                    break
+                self._begin = end
+        except msgpack.OutOfData:
+            pass
         except Exception as error:
-            raise self._bad(error) from error
+            mistake = self._bad(number + 1, error)
+        return self._begin - begin, mistake
 
-    def _bad(self, error: Exception) -> BadFrame:
+    def _unpacked(self) -> Iterator[Any]:
+        try:
+            for value in self._unpacker:
+                self._number += 1
+                yield value
+        except Exception as error:
+            raise self._bad(self._number + 1, error) from error
+
+    def _bad(self, number: int, error: Exception) -> BadFrame:
         reason = "it is nested too deep" if isinstance(error, msgpack.StackError) else str(error)
         return BadFrame(
-            f"value {self._number + 1} cannot be read as MessagePack: "
-            f"{reason or type(error).__name__}"
+            f"value {number} cannot be read as MessagePack: {reason or type(error).__name__}"
         )
 
-    def _check(self, size: int) -> None:
-        if size > self._longest:
-            raise FrameTooLong(
-                f"value {self._number + 1} has more than {self._longest} bytes: either it is no "
-                f"MessagePack, or raise `longest`"
-            )
+    def _too_long(self, number: int) -> FrameTooLong:
+        return FrameTooLong(
+            f"value {number} has more than {self._longest} bytes: either it is no MessagePack, or "
+            f"raise `longest`"
+        )
 
 
 class MessagePackJoiner(Incremental[Any, bytes]):

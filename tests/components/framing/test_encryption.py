@@ -156,6 +156,13 @@ def test_nobody_is_made_to_work_for_hours():
         Decryptor(passphrase="sesame").feed(stream)
 
 
+def test_a_chunk_that_claims_much():
+    """A length that no chunk has is refused when it is read: nothing is kept for it."""
+    head, *_ = sealed([b"one"])
+    with pytest.raises(BadFrame, match="chunk 1 of the encrypted stream is not what was sent"):
+        Decryptor(KEY).feed(head + b"\x7f\xff\xff\xff")
+
+
 def test_something_else():
     """What Encrypt did not make is said as soon as it differs."""
     with pytest.raises(BadFrame, match="no stream that Encrypt has made"):
