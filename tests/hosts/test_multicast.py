@@ -95,6 +95,14 @@ def wire():
         _ip("-n", name, "route", "replace", "239.0.0.0/8", "dev", WIRE)
 
 
+def until(true):
+    """Wait until something holds."""
+    deadline = time.monotonic() + SOON
+    while not true():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
+
+
 @pytest.fixture(scope="module")
 def hosts():
     """Two namespaces with a wire."""
@@ -234,15 +242,15 @@ def test_a_transceiver_knows_its_own_voice(hosts, group, other):
 
 
 @needs("socat")
-def test_socat_hears_ours_and_ours_hears_socat(hosts):
+def test_socat_hears_ours_and_ours_hears_socat(hosts, tmp_path):
     """Both ways against socat, which joins by ip-add-membership."""
     joins = f"UDP4-RECV:{PORT},reuseaddr,ip-add-membership={GROUP}:10.99.8.2"
-    with Run(RIGHT, "socat", "-u", joins, "STDOUT") as run:
-        time.sleep(0.3)  # until socat has joined: it does not say
+    heard = tmp_path / "heard"
+    with Run(RIGHT, "socat", "-u", joins, f"OPEN:{heard},creat,append"):
+        until(lambda: GROUP in _ip("-n", RIGHT, "maddr", "show", "dev", WIRE).stdout)
         with ours(LEFT, "send", GROUP, PORT, WIRE, "1", "1", "2", "0.1") as sender:
             sender.said("details")
-        run.process.terminate()  # socat writes no line feeds: the line ends with it
-        assert run.line() == "01"
+        until(lambda: heard.exists() and heard.read_text() == "01")
     with ours(RIGHT, "receive", GROUP, PORT, WIRE) as run:
         run.said("joined")
         to = f"UDP4-DATAGRAM:{GROUP}:{PORT},ip-multicast-if=10.99.8.1,ip-multicast-ttl=1"
