@@ -29,7 +29,7 @@ from kamesh.components.media.startcodes import byte_stream_head, has_lengths
 from kamesh.components.media.styling import plain_text
 from kamesh.components.media.trouble import MediaError, because
 
-__all__ = ["Demuxer", "open_media"]
+__all__ = ["Demuxer", "chosen_stream", "open_media"]
 
 COVER, DEFAULT = 0x400, 0x1  # FFmpeg's AV_DISPOSITION_ATTACHED_PIC and _DEFAULT
 LONG_SUBTITLE = 5.0  # seconds that one stays which does not say
@@ -85,9 +85,9 @@ class Demuxer:
         self._container = container
         try:
             streams = container.streams
-            self._video = _chosen(where, "video", streams.video, video)
-            self._audio = _chosen(where, "audio", streams.audio, audio)
-            self._text = _chosen(where, "subtitles", streams.subtitles, subtitles)
+            self._video = chosen_stream(where, "video", streams.video, video)
+            self._audio = chosen_stream(where, "audio", streams.audio, audio)
+            self._text = chosen_stream(where, "subtitles", streams.subtitles, subtitles)
             self._chosen = self._readable(s for s in (self._video, self._audio) if s is not None)
             if not self._chosen and self._text is None:
                 raise MediaError(f"{where} has nothing of what was chosen: it has {_kinds(streams)}")
@@ -165,7 +165,8 @@ class Demuxer:
         )
 
 
-def _chosen(where: str, kind: str, streams: Any, choice: Choice) -> Any:
+def chosen_stream(where: str, kind: str, streams: Any, choice: Choice) -> Any:
+    """Give the stream of PyAV's that is meant; None for none, MediaError if it is not there."""
     place = choose(where, kind, [_known(stream) for stream in streams], choice)
     return None if place is None else streams[place]
 

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.media.formats import Format, Pictures, Sound
+from kamesh.components.media.selection import Choice, check_choice
 from kamesh.outbox import Outbox
 
 __all__ = ["FileSource"]
@@ -31,7 +32,8 @@ class FileSource(ThreadedComponent):
     """Plays a media file of any kind that FFmpeg reads.
 
     `realtime=False` sends frames as fast as they are taken; `loop` begins again at the end, for
-    ever. Times begin at 0.
+    ever. `video` and `audio` choose among several streams: None is the best there is, a number the
+    n-th of its kind, "deu" that language; audio=False leaves the sound out. Times begin at 0.
 
     Example:
         >>> Pipeline(TestCard(size=(160, 90), seconds=1, realtime=False), Encode(audio=""),
@@ -66,6 +68,8 @@ class FileSource(ThreadedComponent):
         realtime: bool = True,
         loop: bool = False,
         *,
+        video: Choice = None,
+        audio: Choice = None,
         name: str | None = None,
     ) -> None:
         """Remember what to play; the file is opened when it starts."""
@@ -73,6 +77,7 @@ class FileSource(ThreadedComponent):
         self.file = Path(path)
         self.realtime = realtime
         self.loop = loop
+        self.choices = (check_choice("video", video), check_choice("audio", audio))
         self.frames = 0
         self.damaged = 0
 
@@ -100,7 +105,7 @@ class FileSource(ThreadedComponent):
 
         offset = Fraction(0)
         while True:
-            with MediaFile(self.file) as media:
+            with MediaFile(self.file, *self.choices) as media:
                 if media.audio is None:
                     self._strand.in_loop(self.audio.finish)
                 for time, frame in media.frames():

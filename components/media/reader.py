@@ -16,7 +16,9 @@ from typing import Any
 
 import av
 
+from kamesh.components.media.demuxing import chosen_stream
 from kamesh.components.media.interleave import Interleaver
+from kamesh.components.media.selection import Choice
 from kamesh.components.media.trouble import MediaError
 
 __all__ = ["MediaFile", "MediaFileError"]
@@ -38,20 +40,25 @@ class MediaFile:
             for time, frame in film.frames(): ...
     """
 
-    def __init__(self, path: str | Path) -> None:
-        """Open it and look what is in it."""
+    def __init__(self, path: str | Path, video: Choice = None, audio: Choice = None) -> None:
+        """Open it and look what is in it; `video` and `audio` choose among several streams."""
         self.path = Path(path)
         self._container = _opened(self.path)
-        video, audio = self._container.streams.video, self._container.streams.audio
-        pictures = [s for s in video if not _is_cover(s)]
-        if not pictures:
+        where, streams = str(self.path), self._container.streams
+        try:
+            self.video: Any = chosen_stream(where, "video", streams.video, video)
+            self.audio: Any = chosen_stream(where, "audio", streams.audio, audio)
+        except MediaError as error:
             self._container.close()
+            raise MediaFileError(str(error)) from error
+        if self.video is None or self.video.codec_context is None:
             has = "neither pictures nor sound"
-            if audio:
+            if self.video is not None:
+                has = "one that this build of FFmpeg has no decoder for"
+            elif streams.audio:
                 has = "only sound (PacketSource and Decode play it)"
+            self._container.close()  # of which nothing may be asked afterwards
             raise MediaFileError(f"{self.path} has no video stream: it has {has}")
-        self.video: Any = pictures[0]
-        self.audio: Any = audio[0] if audio else None
         self.video.thread_type = "AUTO"
         self.damaged = 0
         self.length = Fraction(0)  # seconds, known once all frames have been given
@@ -158,14 +165,6 @@ class MediaFile:
         if isinstance(frame, av.AudioFrame):
             return Fraction(frame.samples, frame.sample_rate)
         return 1 / self.rate
-
-
-def _is_cover(stream: Any) -> bool:
-    """Say whether a stream is a still picture attached to sound, such as the cover of an album."""
-    disposition = getattr(stream, "disposition", 0)
-    return bool(
-        getattr(disposition, "value", disposition) & 0x400
-    )  # a Flag, not an int, in PyAV 15
 
 
 def _opened(path: Path) -> Any:

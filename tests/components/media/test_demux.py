@@ -1,6 +1,7 @@
 """Containers taken apart, from a stream and from a file, and decoded: every kind, cut, and joined late."""
 
 import av
+import numpy as np
 import pytest
 from films import ffmpeg, film, keeps_promises, played
 
@@ -10,6 +11,7 @@ from kamesh.components.media import (
     Decode,
     Demux,
     Encode,
+    FileSource,
     MuxMPEGTS,
     PacketSource,
     Record,
@@ -330,8 +332,22 @@ def test_a_stream_that_ffmpeg_knows_nothing_of_is_left_out(folder, monkeypatch, 
     def chosen(where, kind, streams, choice):
         return Unknown(streams[0]) if kind == "video" else streams[0] if kind == "audio" else None
 
-    monkeypatch.setattr(demuxing, "_chosen", chosen)
+    monkeypatch.setattr(demuxing, "chosen_stream", chosen)
     (sent,) = played(PacketSource(folder / "plain.mkv"), boxes=("outbox",))
     assert [info.codec for info in sent[0].streams] == ["aac"]
     assert len(sent) > 40
     assert "no decoder for the video in it (stream 0); the rest goes on" in caplog.text
+
+
+def test_a_film_is_played_in_the_language_that_was_chosen(folder):
+    """The first track is 440 Hz, the German one 880; or none at all."""
+    for choice, hertz in (("eng", 440), ("deu", 880)):
+        pictures, sound = played(FileSource(folder / "both.mkv", realtime=False, audio=choice))
+        wave = np.concatenate([piece.to_ndarray()[0] for piece in sound])
+        crossings = np.count_nonzero(np.diff(np.signbit(wave)))
+        assert crossings / 2 == pytest.approx(hertz, rel=0.08)  # the codec adds a little
+        assert len(pictures) == 25
+    _, sound = played(FileSource(folder / "both.mkv", realtime=False, audio=False))
+    assert sound == []
+    with pytest.raises(ComponentFailed, match=r"no audio in 'fra': it has 0 \(eng\), 1 \(deu\)"):
+        FileSource(folder / "both.mkv", audio="fra").run()
