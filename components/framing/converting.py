@@ -104,7 +104,7 @@ class Joining(Component):
         """Frame what has arrived."""
         while not self.stopping():
             held = Held(self._framed())
-            self.send_all(gathered(held))
+            yield from sending(self, gathered(held))
             held.release()
             yield self.pause()
         if not shut_down(self):

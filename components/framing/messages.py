@@ -32,6 +32,7 @@ from kamesh.components.framing.incremental import (
     Incremental,
     checked_limit,
 )
+from kamesh.components.sending import sending
 
 __all__ = ["BytesToMessages", "MessageSplitter", "MessagesToBytes", "frame_messages"]
 
@@ -142,7 +143,7 @@ class MessagesToBytes(Component):
         """Frame what has arrived, together."""
         while not self.stopping():
             held = Held(chain.from_iterable(map(_framed, _batches(self.inbox))))
-            self.send_all(gathered(held))
+            yield from sending(self, gathered(held))
             held.release()
             yield self.pause()
 

@@ -180,6 +180,26 @@ class TestMessages:
         messages = MessageSplitter()
         assert [each for piece in made.messages for each in messages.feed(piece)] == values
 
+    def test_one_message_of_many_parts_overfills_nothing(self):
+        """A message with much large data in it goes into a small inbox as there is room."""
+
+        class Small(DataSink):
+            bounds = {"inbox": 3}
+            most = 0
+
+            def main(self):
+                while not self.stopping():
+                    self.most = max(self.most, len(self.inbox))
+                    self.messages.extend(self.inbox)
+                    yield self.pause()
+
+        small = Small()
+        values = [[bytearray(70_000) for _ in range(40)] for _ in range(3)]
+        Pipeline(DataSource(values), MessagesToBytes(), small).run()
+        assert small.most == 3
+        messages = MessageSplitter()
+        assert [each for piece in small.messages for each in messages.feed(piece)] == values
+
     def test_what_does_not_travel(self):
         """Those before it in the same turn are sent; it is refused by its type."""
         got = []
