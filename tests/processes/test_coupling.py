@@ -12,8 +12,8 @@ CITIES = ("oslo", "rome", "bonn")
 PLACE = """
 [nodes.{name}]
 [components.PLANE-{name}]
-use = "kamesh.components.coupling:CoupledBackplane"
-with = {{ name = "{name}", until_finished = {finite} }}
+use = "coupled:Board"
+with = {{ name = "{name}" }}
 node = "{name}"
 [components.NUMBERS-{name}]
 use = "coupled:Numbered"
@@ -31,6 +31,17 @@ node = "{name}"
 use = "parts:Keep"
 with = {{ file = "{name}.txt" }}
 node = "{name}"
+[components.FOLLOW-{name}]
+use = "kamesh.components.coupling:Follow"
+with = {{ name = "{name}" }}
+node = "{name}"
+[components.WHOLE-{name}]
+use = "coupled:Whole"
+with = {{ file = "{name}-whole.txt" }}
+node = "{name}"
+[[linkages]]
+from = "FOLLOW-{name}.outbox"
+to = "WHOLE-{name}.inbox"
 [[linkages]]
 from = "NUMBERS-{name}.outbox"
 to = "WRITE-{name}.inbox"
@@ -51,7 +62,37 @@ to = "{there}-{here}.inbox"
 
 COUPLED = '''
 import os
+from pathlib import Path
 from kamesh import Component
+from kamesh.components.coupling import CoupledBackplane, Snapshot, last
+
+class Board(CoupledBackplane):
+    """A backplane that keeps all of these tests."""
+
+    def __init__(self, name):
+        super().__init__(name, until_finished=True, keep=last(100_000))
+
+class Whole(Component):
+    """Writes the lines of a snapshot into a file, and those that follow."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def main(self):
+        file = None
+        while not self.stopping():
+            for message in self.inbox:
+                if isinstance(message, Snapshot):
+                    Path(self.file).unlink(missing_ok=True)
+                    file = file and file.close()
+                    file = Path(self.file).open("a")
+                    file.writelines(f"{line}\\n" for line in message.state)
+                else:
+                    file.write(f"{message}\\n")
+            if file:
+                file.flush()
+            yield self.pause()
+        file.close()
 
 class Numbered(Component):
     """Sends texts that say where, in which process and how many: "oslo 4711 1" and so on."""
@@ -74,13 +115,10 @@ class Numbered(Component):
 '''
 
 
-def triangle(host: Host, count: int, every: float, *, finite: bool) -> str:
+def triangle(host: Host, count: int, every: float) -> str:
     """Write the topology."""
     host.write("coupled.py", COUPLED)
-    parts = [
-        PLACE.format(name=name, count=count, every=every, finite=str(finite).lower())
-        for name in CITIES
-    ]
+    parts = [PLACE.format(name=name, count=count, every=every) for name in CITIES]
     parts += [COUPLE.format(here=here, there=there) for here, there in permutations(CITIES, 2)]
     return host.topology("triangle.toml", "\n".join(parts))
 
@@ -93,7 +131,7 @@ def heard(host: Host, name: str) -> list[str]:
 def test_a_triangle_of_processes_delivers_each_message_once(host: Host):
     """Three publishers on three nodes, coupled in a circle: everywhere all, once, in order; it ends."""
     count = 2000
-    ended = host.kamesh("up", triangle(host, count, 0, finite=True), "--foreground", within=60)
+    ended = host.kamesh("up", triangle(host, count, 0), "--foreground", within=60)
     assert (ended.code, ended.err) == (0, ""), ended
     for name in CITIES:
         words = [line.split() for line in heard(host, name)]
@@ -105,11 +143,10 @@ def test_a_triangle_of_processes_delivers_each_message_once(host: Host):
 def test_a_node_that_is_killed_comes_back_and_nothing_is_heard_twice(host: Host):
     """One of three is killed and started again: the two others hear all of each other, each once.
 
-    The new run hears, without a gap, what is published from when it came; and they hear it.
+    The new run has all from the beginning, in a snapshot and what follows, without gap or repeat; it
+    hears, without a gap, what is published from when it came; and they hear it.
     """
-    running = host.start(
-        "up", triangle(host, 100_000, 0.005, finite=False), "--foreground", "--restart", "1"
-    )
+    running = host.start("up", triangle(host, 100_000, 0.005), "--foreground", "--restart", "1")
     old = host.linked(3)["bonn"]
     until(lambda: all(len(heard(host, name)) > 300 for name in CITIES), "all hear something")
     before = len(heard(host, "bonn"))
@@ -127,6 +164,11 @@ def test_a_node_that_is_killed_comes_back_and_nothing_is_heard_twice(host: Host)
         for run in {tuple(line.split()[:2]) for line in lines}:
             numbers = [int(line.split()[2]) for line in lines if tuple(line.split()[:2]) == run]
             assert numbers == list(range(1, len(numbers) + 1)), (name, run)
+    whole = [line.split() for line in host.read("bonn-whole.txt")]
+    assert len({(who, pid) for who, pid, _ in whole}) == 4, "three that run, and the one that was"
+    for run in {(who, pid) for who, pid, _ in whole}:
+        numbers = [int(number) for who, pid, number in whole if (who, pid) == run]
+        assert numbers == list(range(1, len(numbers) + 1)), ("snapshot and stream", run)
     late = [line.split() for line in heard(host, "bonn")]
     own = next(place for place, (_, pid, _) in enumerate(late) if int(pid) == new)
     joined = [words for words in late[own:] if words[0] != "bonn"]
