@@ -49,6 +49,11 @@ class ChassisStrand(Strand):
         self.children = {}
         self.just_ended: list[Strand] = []
 
+    def child_ending(self, child: Strand) -> None:
+        """Let those above hear of it too: what it reads may have come through them."""
+        if self.parent is not None:
+            self.parent.child_ending(child)
+
     def child_ended(self, child: Strand) -> None:
         """Note it, and look."""
         self.children.pop(child, None)

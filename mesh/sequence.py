@@ -3,18 +3,20 @@
 Laws
 1. At most one part of a Carousel or a Seq runs at a time; the next begins when it has ended.
 2. What arrives while no part runs, and what a part leaves unread when it ends, waits for the next
-   one; nothing is lost between two.
+   one; nothing is lost between two. Of a part that is made of others it is what the last to read its
+   inbox leaves, be the rest of it still at work.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, ClassVar
 
 from kamesh.chassis import Chassis, ChassisStrand, Part, as_component, failure_choice
 from kamesh.component import Component
 from kamesh.errors import ComponentFailed
+from kamesh.inbox import Inbox
 from kamesh.messages import ProducerFinished, Shutdown
 from kamesh.scheduler import TaskState
 from kamesh.strand import Strand
@@ -31,13 +33,24 @@ class _OneAtATimeStrand(ChassisStrand):
     __slots__ = ()
 
     def child_ending(self, child: Strand) -> None:
-        """Keep for the next part what this one has not read."""
-        inbox = child.inboxes.get("inbox")
-        if inbox is None:
+        """Keep for the next part what this one, or the last of its own parts to read it, has not read."""
+        own = self.inboxes["inbox"]
+        reading = [inbox for inbox in _ends(own) if not inbox.closed]
+        if own in reading or any(inbox.owner is not child for inbox in reading):
             return
-        self.inboxes["inbox"].put_back(inbox.empty())
-        for linkage in [one for one in inbox.sources if one.source.owner is self]:
+        for linkage in own.targets:
             unlink(linkage)
+        for inbox in reading[:1]:  # the others have had copies
+            own.put_back(inbox.empty())
+
+
+def _ends(inbox: Inbox) -> Iterator[Inbox]:
+    """Find where what comes to `inbox` is read."""
+    if not inbox.targets:
+        yield inbox
+    for linkage in inbox.targets:
+        assert isinstance(linkage.sink, Inbox)  # an inbox passes on to nothing else
+        yield from _ends(linkage.sink)
 
 
 class _OneAtATime(Chassis):

@@ -27,6 +27,7 @@ from kamesh import (
     Carousel,
     Component,
     ComponentFailed,
+    Graphline,
     Par,
     Pipeline,
     ProducerFinished,
@@ -103,6 +104,56 @@ def test_seq_hands_on_what_a_part_leaves_unread() -> None:
         *[("C", n) for n in range(5, 10)],
     ]
     assert parts[0].inbox.dropped == parts[1].inbox.dropped == 0
+
+
+def test_seq_hands_on_what_a_part_made_of_others_leaves_unread() -> None:
+    """However deeply it is nested, what the part that reads leaves unread is read by the next one."""
+
+    def nested() -> list[Any]:
+        return [
+            Takes("A", 2),
+            Pipeline(Takes("A", 2), lambda pair: pair),
+            Pipeline(Pipeline(Takes("A", 2), lambda pair: pair), lambda pair: pair),
+            Seq(Pipeline(Takes("A", 1)), Takes("A", 1)),
+            Graphline(A=Takes("A", 2), linkages={
+                ("", "inbox"): ("A", "inbox"), ("A", "outbox"): ("", "outbox"),
+            }),
+        ]  # fmt: skip
+
+    for number in range(len(nested())):
+        sent = testing.run(Seq(nested()[number], Takes("B", 10**9)), range(5))["outbox"]
+        pairs = [pair for pair in sent if isinstance(pair, tuple)]
+        assert pairs == [("A", 0), ("A", 1), ("B", 2), ("B", 3), ("B", 4)], number
+
+
+def test_seq_hands_on_what_the_last_of_several_readers_leaves() -> None:
+    """Of copies to several parts the next gets what the last of them to end has not read, once."""
+    sent = testing.run(Seq(Par(Takes("A", 1), Takes("B", 3)), Takes("C", 10**9)), range(5))["outbox"]
+    assert sorted(sent) == [("A", 0), *[("B", n) for n in range(3)], ("C", 3), ("C", 4)]
+
+
+def test_seq_hands_on_what_comes_while_the_rest_of_a_part_is_at_work() -> None:
+    """What arrives after the reading part has ended, and before the whole has, waits for the next."""
+
+    class Slow(Component):
+        def main(self):
+            for number in range(6):
+                while not self.room():
+                    yield
+                self.send(number)
+                yield self.pause(1.0)
+
+    class Closing(Component):
+        def main(self):
+            while not self.stopping():
+                self.send_all(self.inbox)
+                yield self.pause()
+            yield self.pause(3.5)
+
+    late = Pipeline(Slow(), Seq(Pipeline(Takes("A", 2), Closing()), Takes("B", 10**9)))
+    assert testing.run(late)["outbox"] == [
+        ("A", 0), ("A", 1), *[("B", n) for n in range(2, 6)]
+    ]
 
 
 @pytest.mark.parametrize("kind", ["async", "thread"])
