@@ -121,9 +121,9 @@ class Delivery:
         except (SMTPException, OSError):
             self._drop()
 
-    def _drop(self) -> None:
+    def _drop(self, transport: asyncio.BaseTransport | None = None) -> None:
         """Break the connection off: TLS would wait for the farewell of the other end."""
-        transport = self._smtp.transport
+        transport = transport or self._smtp.transport
         self._smtp.close()
         if transport is not None:
             transport.abort()  # type: ignore[attr-defined]  # it is a stream
@@ -151,11 +151,12 @@ class Delivery:
 
     async def close(self) -> None:
         """Take leave."""
+        transport = self._smtp.transport
         try:
             if self._smtp.is_connected:
                 await self._smtp.quit(timeout=FAREWELL)
         except (SMTPException, OSError):
             pass  # it has gone before
         finally:
-            self._drop()
+            self._drop(transport)
             await asyncio.sleep(0)  # for the socket to be closed in this loop

@@ -33,6 +33,7 @@ log = logging.getLogger("kamesh")
 
 SWEEP = 1.0  # seconds between two looks at connections, or a quarter of `idle` if that is less
 HANDSHAKE = 60.0  # seconds that asyncio allows for one of TLS
+FAREWELL = 0.2  # seconds that clients have for the end of TLS, when the server ends
 USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
@@ -134,8 +135,15 @@ class Site:
                     await self._free.wait()
         except TimeoutError:
             log.info("%d requests were broken off", len(self._busy))
+        transports = [one.transport for one in self._web.connections]
         self._web.pre_shutdown()
         await self._web.shutdown(SWEEP)
+        if self._tls is not None and transports:
+            await asyncio.sleep(FAREWELL)
+            for transport in transports:
+                if transport is not None:
+                    transport.abort()
+            await asyncio.sleep(0)  # for sockets to be closed in this loop
 
     @property
     def connections(self) -> int:

@@ -404,7 +404,12 @@ def test_over_tls(tmp_path):
     with serving(lambda request: request.url, tls=context) as (_, url):
         assert url.startswith("https://127.0.0.1:")
         assert curl("--cacert", str(certificate), url) == url.encode()
-        assert raw(url, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1") is False
+        assert not raw(url, b"GET / HTTP/1.1\r\n\r\n").startswith(b"HTTP/1")
+        trust = ssl.create_default_context(cafile=str(certificate))
+        client = http.client.HTTPSConnection(urlsplit(url).netloc, timeout=5, context=trust)
+        client.request("GET", "/")
+        assert client.getresponse().read() == url.encode()
+    client.close()  # it was kept open, and has not held up the end
 
 
 def test_a_request_that_nobody_answers_is_a_504():
