@@ -81,7 +81,10 @@ class Sound(Format):
 
 @dataclass(frozen=True, slots=True)
 class Packets(Format):
-    """A StreamHeader, then MediaPackets: codecs by FFmpeg's names, any one of which may come."""
+    """A StreamHeader, then MediaPackets: codecs by FFmpeg's names.
+
+    What is given may bring all of those that it names, what is taken may bring any of them.
+    """
 
     kind: ClassVar[str] = "packets"
     codecs: tuple[str, ...] = ()
@@ -291,6 +294,8 @@ def _common(given: Format, taken: Format) -> dict[str, tuple[Any, ...] | None]:
     for each, values in _limits(given):
         others = getattr(taken, each.name)
         both = tuple(value for value in values if value in others)
+        if isinstance(given, Packets) and len(both) < len(values):
+            both = ()  # all of the codecs that come must be taken, not one of them
         common[each.name] = (values or others) if not values or not others else both or None
     return common
 

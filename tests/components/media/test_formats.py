@@ -76,6 +76,13 @@ def test_what_is_put_between(gives, takes, steps):
         assert [str(step) for step in found.steps] == steps
 
 
+def test_all_codecs_that_come_must_be_taken():
+    """One that fits does not make good for one that does not."""
+    mpegts = Packets(("h264", "aac", "mp2"))
+    assert agree(Packets(("h264", "aac")), mpegts) == Agreement(Packets(("h264", "aac")))
+    assert isinstance(agree(Packets(("vp9", "aac")), mpegts), Conversion)
+
+
 def test_a_transport_stream_is_bytes_and_bytes_are_not_always_a_transport_stream():
     """Whoever takes bytes takes MPEG-TS."""
     assert agree(TransportStream(), ByteStream()) == Agreement(TransportStream())
