@@ -26,6 +26,7 @@ from kamesh.components.media.formats import (
     TransportStream,
     agree,
 )
+from kamesh.components.media.gains import GainError, SetGain
 from kamesh.components.media.http import HTTPStream
 from kamesh.components.media.images import ImageReader, ImageSource, ImageWriter, image_files
 from kamesh.components.media.line import MediaPipeline
@@ -36,6 +37,7 @@ from kamesh.components.media.messages import (
     Subtitle,
     VideoInfo,
 )
+from kamesh.components.media.mix import Mix
 from kamesh.components.media.mux import Mux, MuxMPEGTS
 from kamesh.components.media.network import NetworkSource
 from kamesh.components.media.overlay import Overlay
@@ -43,6 +45,7 @@ from kamesh.components.media.probe import MediaReport, Probe, count_frames, prob
 from kamesh.components.media.record import Record, Recorded, RecordingError
 from kamesh.components.media.remux import RemuxMP4
 from kamesh.components.media.subtitles import SubtitleReader, SubtitleText
+from kamesh.components.media.sync import Sync
 from kamesh.components.media.testcard import TestCard
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.web.streams import ListenError, Listening
@@ -60,6 +63,7 @@ __all__ = [
     "FilterCommand",
     "FilterGraph",
     "FrameRate",
+    "GainError",
     "HTTPStream",
     "ImageReader",
     "ImageSource",
@@ -70,6 +74,7 @@ __all__ = [
     "MediaPacket",
     "MediaPipeline",
     "MediaReport",
+    "Mix",
     "Mux",
     "MuxMPEGTS",
     "NetworkSource",
@@ -85,11 +90,13 @@ __all__ = [
     "RemuxMP4",
     "Resample",
     "Scale",
+    "SetGain",
     "Sound",
     "StreamHeader",
     "Subtitle",
     "SubtitleReader",
     "SubtitleText",
+    "Sync",
     "TestCard",
     "Text",
     "TransportStream",
