@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from kamesh.backplane import Backplane, PublishTo, SubscribeTo
+from kamesh.backplane import AtBackplane, Backplane
 from kamesh.chassis import Chassis
 from kamesh.component import Component
 from kamesh.linking import did_you_mean
@@ -103,7 +103,7 @@ def _join_backplanes(parts: Mapping[str, Component], nodes: dict[str, str]) -> N
     """Have those who publish and subscribe run where their backplane does: it is found within a node."""
     homes = {part.topic: nodes[each] for each, part in parts.items() if isinstance(part, Backplane)}
     for each, part in parts.items():
-        if isinstance(part, PublishTo | SubscribeTo) and part.topic in homes:
+        if isinstance(part, AtBackplane) and part.topic in homes:
             nodes[each] = homes[part.topic]
 
 
