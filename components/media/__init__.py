@@ -44,6 +44,7 @@ from kamesh.components.media.overlay import Overlay
 from kamesh.components.media.probe import MediaReport, Probe, count_frames, probe
 from kamesh.components.media.record import Record, Recorded, RecordingError
 from kamesh.components.media.remux import RemuxMP4
+from kamesh.components.media.soundcard import SoundInput, SoundOutput
 from kamesh.components.media.subtitles import SubtitleReader, SubtitleText
 from kamesh.components.media.sync import Sync
 from kamesh.components.media.testcard import TestCard
@@ -92,6 +93,8 @@ __all__ = [
     "Scale",
     "SetGain",
     "Sound",
+    "SoundInput",
+    "SoundOutput",
     "StreamHeader",
     "Subtitle",
     "SubtitleReader",

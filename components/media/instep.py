@@ -46,6 +46,7 @@ class InStep:
         """Take seconds: of delay, of lateness borne, and to wait for a second stream to begin."""
         self._delay, self._late, self._wait, self._after_gap = delay, late, wait, after_gap
         self.clock = MediaClock()
+        self.lead = Fraction(0)  # seconds that sound is sent before its time, as a device holds it
         self._since: float | None = None  # when the first frame was seen
         self._dropping: list[float | None] = [None, None]  # since when all that came was late
         self._lateness: list[float | None] = [None, None]  # of the last that was sent
@@ -57,19 +58,23 @@ class InStep:
         self, heads: tuple[Fraction | None, Fraction | None], missing: tuple[bool, bool], now: float
     ) -> Move:
         """Say what to do at `now`; `missing` says which stream has no head and may yet bring one."""
-        there = [(time, -stream) for stream, time in enumerate(heads) if time is not None]
-        if not there:
+        picture, sound = heads
+        if picture is None and sound is None:
             return Move("wait")
-        time, stream = min(there)[0], -min(there)[1]
+        if sound is not None and (picture is None or sound - self.lead <= picture):
+            stream, time, leaves = AUDIO, sound, sound - self.lead
+        else:
+            assert picture is not None
+            stream, time, leaves = VIDEO, picture, picture
         if not self.clock.started:
             self._since = now if self._since is None else self._since
             if any(missing) and now < self._since + self._wait:
                 return Move("wait", until=self._since + self._wait)
-            self._begin(time, now)
-        due = self.clock.due(time)
+            self._begin(min(each for each in heads if each is not None), now)
+        due = self.clock.due(leaves)
         if due != inf and due - now > LONGEST and not any(missing):
             self._begin(time, now)
-            due = self.clock.due(time)
+            due = self.clock.due(leaves)
         if now < due - SLACK:
             return Move("wait", until=due)
         if now - due <= self._late:
@@ -93,7 +98,7 @@ class InStep:
 
     def _begin_anew(self, time: Fraction, now: float) -> Move:
         self._begin(time, now)
-        return Move("wait", until=self.clock.due(time))
+        return Move("wait", until=self.clock.due(time - self.lead))
 
     def _begin(self, time: Fraction, now: float) -> None:
         self.beginnings += 1

@@ -96,6 +96,7 @@ class Sync(Component):
         if after_gap not in GAPS:
             raise WrongFigure(f"after a gap sound is to 'skip' or 'wait', not {after_gap!r}")
         self._step = InStep(delay, late, wait, after_gap)
+        self._lead = Fraction(delay).limit_denominator(1_000_000)
         self._timeline = Timeline()
         self._heads: list[tuple[Fraction, Any] | None] = [None, None]
         self._ends = [Fraction(0), Fraction(0)]  # where what bears no time goes
@@ -132,6 +133,7 @@ class Sync(Component):
     def _hear(self) -> None:
         """Do what was told at the boxes beside the streams."""
         clock, now = self._step.clock, self.now()
+        self._step.lead = self._lead if self.played.feeds else Fraction(0)
         while self.hold.queue:
             (clock.hold if self.hold.recv() else clock.go_on)(now)
         while self.played.queue:
