@@ -91,6 +91,7 @@ class Site:
         self._busy: set[Any] = set()  # connections with a request under way
         self._since: dict[Any, float] = {}  # when the others were last at work
         self._free = asyncio.Event()
+        self._asked = asyncio.Event()  # there is a connection
         self._closing = False
         self.requests = self.errors = self.refused = self.idled = 0
 
@@ -155,6 +156,7 @@ class Site:
         if self.connections >= self._limits.connections:
             self.refused += 1
             return _Refusal(f"this server has {self._limits.connections} connections")
+        self._asked.set()
         protocol = self._web()
         self._web.coming[protocol] = asyncio.get_running_loop().time()
         return protocol
@@ -163,6 +165,9 @@ class Site:
         """Close the connections on which it is the client's turn, for too long."""
         clock = asyncio.get_running_loop().time
         while True:
+            if not self.connections:  # a server that nobody asks costs nothing
+                self._asked.clear()
+                await self._asked.wait()
             await asyncio.sleep(min(SWEEP, self._limits.idle / 4))
             now = clock()
             server.coming = {one: at for one, at in server.coming.items() if now - at < HANDSHAKE}
