@@ -18,8 +18,8 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from kamesh.errors import EmptyInbox, Ended
-from kamesh.messages import Shutdown
+from kamesh.errors import EmptyInbox, Ended, Full
+from kamesh.messages import Failure, Shutdown
 from kamesh.runtime import current_runtime, run_strand
 from kamesh.scheduler import ASLEEP, ENDED
 from kamesh.strand import Strand
@@ -120,20 +120,26 @@ class Handle:
         self._started.set()
         await run_strand(self._inner)
 
-    def put(self, message: object, inbox: str = "inbox") -> None:
-        """Put `message` into an inbox of the component, waiting for room; Ended if it has ended."""
+    def put(self, message: object, inbox: str = "inbox", timeout: float | None = None) -> None:
+        """Put `message` into an inbox of the component, waiting up to `timeout` seconds for room.
+
+        With None it waits for ever. Full if there is no room by then, Ended if it has ended.
+        """
         self._component._inbox(inbox)
         box = self._outside.outboxes.get(inbox)
-        if self._over.is_set():
+        if self._over.is_set() or self._inner.state is ENDED:
             raise Ended(f"{self._component.path} has ended: nothing can be put in") from self._error
         if self._finished and inbox != "control":
             raise Ended(f"nothing more can be put into {self._component.path} after finish()")
         if box is None or not box.targets:
             raise Ended(f"{self._component.path}.{inbox} is fed by others, not by this handle")
+        left = None if timeout is None else max(0.0, timeout)
         try:
-            self._outside.emit(box, message)
+            self._outside.emit(box, message, left)
+        except Full:
+            raise Full(f"{self._component.path}.{inbox} is full: no room in {left:g} s") from None
         except Ended:
-            raise Ended(f"{self._component.path} ended meanwhile") from self._error
+            raise Ended(f"{self._component.path} has ended meanwhile") from self._error
 
     def get(self, outbox: str = "outbox", timeout: float | None = None) -> Any:
         """Get the oldest message of an outbox, waiting up to `timeout` seconds (None: for ever).
@@ -161,6 +167,11 @@ class Handle:
         if not self._over.is_set():
             self._outside.settle_soon()
         return message
+
+    def failure(self, outbox: str = "outbox") -> Failure | None:
+        """Give what the stream of an outbox has broken off with; None if it goes on or ended well."""
+        self._component._outbox(outbox)
+        return self._outside.inboxes[outbox].failure
 
     def finish(self) -> None:
         """Say that nothing more will be put in."""

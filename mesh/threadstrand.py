@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from kamesh.errors import EmptyInbox, Ended, NotSuitable
+from kamesh.errors import EmptyInbox, Ended, Full, NotSuitable
 from kamesh.inbox import Inbox
 from kamesh.outbox import Outbox
 from kamesh.scheduler import ASLEEP, ENDED
@@ -85,6 +85,7 @@ class ThreadStrand(Strand):
     __slots__ = (
         "_accounting",
         "_again",
+        "_called_up",
         "_changed",
         "_delivered",
         "_flushing",
@@ -106,6 +107,7 @@ class ThreadStrand(Strand):
         self._changed = threading.Condition()
         self._idle = 0  # threads that wait for `_changed`
         self._stirred = False  # notified, and not looked since
+        self._called_up = False  # its next pause ends at once
         self._flushing = self._accounting = False  # already asked of the event loop
         self._sending = self._again = False  # in the middle of sending on, and asked to once more
         self._delivered: Callable[[], None] | None = None  # told when all is sent on
@@ -147,6 +149,11 @@ class ThreadStrand(Strand):
         with self._changed:
             self._stirred = True
             self._changed.notify_all()
+
+    def end_pause(self) -> None:
+        """End the pause that the thread is in, or the next one it makes."""
+        self._called_up = True
+        self.wake()
 
     def arrived(self, inbox: Inbox) -> None:
         """Let the thread look again."""
@@ -264,8 +271,12 @@ class ThreadStrand(Strand):
         self.settle_soon()
         inboxes = self.inboxes
         self.wait_until(
-            lambda: any(box.queue for box in list(inboxes.values())) or self.stopped_now(), timeout
+            lambda: self._called_up
+            or any(box.queue for box in list(inboxes.values()))
+            or self.stopped_now(),
+            timeout,
         )
+        self._called_up = False
         self.check()
 
     def settle_soon(self) -> None:
@@ -300,18 +311,23 @@ class ThreadStrand(Strand):
             finally:
                 self._idle -= 1
 
-    def emit(self, outbox: Outbox, message: object) -> None:
-        """Send, waiting for room while too much that was sent is still here."""
+    def emit(self, outbox: Outbox, message: object, timeout: float | None = None) -> None:
+        """Send, waiting up to `timeout` seconds for room while too much that was sent is still here.
+
+        Full if there is none by then.
+        """
         assert isinstance(outbox, ThreadOutbox)
         outgoing, most = outbox.outgoing, getattr(self.component, "outgoing", OUTGOING)
         if len(outgoing) >= most:
             told = self.called
-            self.wait_until(
+            going_on = self.wait_until(
                 lambda: len(outgoing) < most
                 or self.state is ENDED
                 or (self.called and not told),
-                None,
+                timeout,
             )
+            if not going_on:
+                raise Full(f"what {outbox.label} leads to has no room")
         self.check()
         outgoing.append(message)
         if not self._flushing:

@@ -21,8 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from kamesh import Component, Graphline, Handle, Pipeline
 from kamesh.components.plumbing.refusing import at_least
-from kamesh.errors import ComponentFailed, EmptyInbox, Ended, KameshError, NotSuitable
-from kamesh.threadstrand import OUTGOING
+from kamesh.errors import ComponentFailed, EmptyInbox, Ended, Full, KameshError, NotSuitable
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
@@ -168,30 +167,19 @@ class LikeFile(io.RawIOBase):
         until = None if self.timeout is None else monotonic() + self.timeout
         with self._writing:
             for start in range(0, len(whole), PIECE):
-                if not self._wait_for_room(until):
+                left = None if until is None else until - monotonic()
+                try:
+                    self._handle.put(bytes(whole[start : start + PIECE]), self._inbox, left)
+                except Full:
                     if start:
                         return start
                     raise LikeFileTimeout(
                         f"{self.name} has taken nothing within {self.timeout:g} seconds"
-                    )
-                try:
-                    self._handle.put(bytes(whole[start : start + PIECE]), self._inbox)
+                    ) from None
                 except Ended as error:
                     self._raise_failure()
                     raise BrokenPipeError(str(error)) from error
         return len(whole)
-
-    def _wait_for_room(self, until: float | None) -> bool:
-        """Wait until a put would not; say whether that came in time."""
-        outside = self._handle._outside
-        outbox: Any = outside.outboxes[self._inbox]
-        most = getattr(outside.component, "outgoing", OUTGOING)
-
-        def has_room() -> bool:
-            return len(outbox.outgoing) < most or self._handle._over.is_set()
-
-        left = None if until is None else max(0.0, until - monotonic())
-        return has_room() or outside.wait_until(has_room, left)
 
     # -- ending
 
@@ -233,9 +221,9 @@ class LikeFile(io.RawIOBase):
 
     def _raise_failure(self) -> None:
         """Raise what the component failed with, if it did."""
-        box = self._handle._outside.inboxes.get(self._outbox)
-        if box is not None and box.failure is not None:
-            raise ComponentFailed(box.failure)
+        failure = self._handle.failure(self._outbox) if self._reads else None
+        if failure is not None:
+            raise ComponentFailed(failure)
         self._handle.wait(0)
 
 

@@ -18,7 +18,7 @@ from component_kit import (
 )
 
 from kamesh import Component, ComponentFailed, EmptyInbox, Ended, Handle, Pipeline
-from kamesh.errors import UnknownBox
+from kamesh.errors import Full, UnknownBox
 
 WAIT = 20.0  # seconds before a test counts as hung
 
@@ -169,6 +169,54 @@ def test_put_waits_for_room() -> None:
     assert [handle.get(timeout=WAIT) for _ in range(500)] == list(range(500))
     handle.finish()
     assert handle.wait(WAIT)
+
+
+def test_put_waits_no_longer_than_it_is_told() -> None:
+    """`put` gives up after its time, at once with none, and then nothing has been put in."""
+
+    class Gated(Component):
+        bounds = {"inbox": 2}
+
+        def main(self):
+            while not self.control.queue:
+                yield self.pause()
+            self.recv("control")
+            while not self.stopping():
+                self.send_all(self.inbox)
+                yield self.pause()
+
+    handle = Gated().background()
+    count = 0
+    with pytest.raises(Full, match=r"Gated\.inbox is full: no room in 0\.01 s"):
+        while True:
+            handle.put(count, timeout=0.01)
+            count += 1
+    for timeout in (0, -1.0):
+        with pytest.raises(Full, match="no room in 0 s"):
+            handle.put(count, timeout=timeout)
+    handle.put("open", "control", timeout=WAIT)
+    handle.put(count, timeout=WAIT)
+    handle.finish()
+    assert [handle.get(timeout=WAIT) for _ in range(count + 1)] == list(range(count + 1))
+    assert handle.wait(WAIT)
+
+
+def test_what_an_outbox_ended_with() -> None:
+    """`failure` gives the Failure that a stream broke off with; None while it goes on, or ends well."""
+    handle = Bad().background()
+    assert handle.failure() is None
+    handle.put("soup")
+    with pytest.raises(Ended):
+        handle.get(timeout=WAIT)
+    failure = handle.failure()
+    assert failure is not None
+    assert (failure.error, failure.message, failure.box) == ("ValueError", "no soup", "outbox")
+    with pytest.raises(UnknownBox, match="no outbox 'outbax'"):
+        handle.failure("outbax")
+    well = Pipeline(GeneratorSource("a")).background()
+    assert well.wait(WAIT)
+    assert well.failure() is None
+    assert well.failure("signal") is None
 
 
 def test_stop_reaches_one_that_is_full() -> None:
