@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Awaitable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
+from threading import get_ident
 from typing import Any, ClassVar
 
 from kamesh import linking, running
@@ -197,7 +199,8 @@ class Component:
     def pause(self, timeout: float | None = None) -> Any:
         """Sleep at the next `yield` until something arrives, or for at most `timeout` seconds.
 
-        It gives None, which is what `yield self.pause()` then yields.
+        It gives None, which is what `yield self.pause()` then yields. What ends it otherwise is `wake()`,
+        from a callback or from another thread.
         """
         strand = self._strand
         if isinstance(strand, AsyncStrand):
@@ -213,6 +216,22 @@ class Component:
         elif strand.timer is not None:  # of an earlier pause, which something else has ended
             strand.runtime.scheduler.drop_timer(strand)
         return None
+
+    def wake(self) -> None:
+        """End its `pause()`, or in a coroutine its `wait()`, as a message would; from any thread.
+
+        For what no inbox tells it of: a callback of a library, a socket that can be read. What such a
+        callback sends by `self.send` is heard of after the turn that this brings.
+        """
+        strand = self._strand
+        runtime = strand.runtime
+        if runtime is None or strand.state == TaskState.ENDED:
+            return
+        if get_ident() == runtime.thread:
+            strand.end_pause()
+        else:
+            with suppress(RuntimeError):  # the event loop has ended, and this with it
+                runtime.loop.call_soon_threadsafe(strand.end_pause)
 
     async def wait(self) -> None:
         """Wait, in a coroutine, until something arrives at any inbox or one of them ends.

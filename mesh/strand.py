@@ -329,6 +329,13 @@ class Strand(Ending):
         if self.runtime is not None:
             self.runtime.scheduler.wake(self)
 
+    def end_pause(self) -> None:
+        """End its pause for a reason of its own; one that has no room to answer goes on when it has."""
+        if self.blocked:
+            self.rests = False
+        else:
+            self.wake()
+
     def arrived(self, inbox: Inbox) -> None:
         """Wake up for a message, unless there is no room to answer and it is not for `control`."""
         if self.state is not ASLEEP or self.timer is not None or self.blocked:

@@ -3,7 +3,9 @@
 import asyncio
 import gc
 import logging
+import threading
 import weakref
+from time import monotonic
 from typing import Any
 
 import pytest
@@ -29,6 +31,7 @@ from kamesh import (
     Pipeline,
     ProducerFinished,
     Shutdown,
+    ThreadedComponent,
     WaitComplete,
 )
 from kamesh.errors import BadYield, Ended, NotSuitable
@@ -115,6 +118,112 @@ def test_a_pause_takes_back_the_limit_of_the_one_before() -> None:
         await end(task)
 
     scene(main())
+
+
+@pytest.mark.parametrize("elsewhere", [False, True])
+def test_wake_ends_a_pause(elsewhere: bool) -> None:
+    """`wake()` ends a pause, once, from the event loop and from any thread; what was sent is heard of."""
+
+    class Called(Component):
+        turns = 0
+
+        def main(self):
+            while not self.stopping():
+                self.turns += 1
+                yield self.pause()
+
+    async def main() -> None:
+        called, sink = Called(), GeneratorSink()
+        link(called.outbox, sink.inbox)
+        called.wake()  # has not begun: nothing to wake
+        tasks = [start(called), start(sink)]
+        await idle()
+        turns = called.turns
+
+        def call_back() -> None:
+            called.send("news")
+            called.wake()
+
+        if elsewhere:
+            called.send("news")
+            thread = threading.Thread(target=called.wake)
+            thread.start()
+            thread.join()
+        else:
+            call_back()
+        await idle()
+        assert called.turns == turns + 1
+        assert sink.messages == ["news"]
+        await end(*tasks)
+        called.wake()  # has ended: nothing happens
+
+    scene(main())
+
+
+def test_wake_does_not_run_one_that_has_no_room() -> None:
+    """A component that is blocked stays so, and is run when there is room."""
+
+    class Called(Component):
+        turns = 0
+
+        def main(self):
+            while not self.stopping():
+                self.turns += 1
+                if self.turns < 3:
+                    self.send(self.turns)
+                yield self.pause()
+
+    class Full(Idler):
+        bounds = {"inbox": 1}
+
+    async def main() -> None:
+        called, full = Called(), Full()
+        link(called.outbox, full.inbox)
+        tasks = [start(called), start(full)]
+        await idle()
+        assert (called.turns, called.state) == (1, "blocked")
+        for _ in range(5):
+            called.wake()
+            await idle()
+        assert called.turns == 1
+        full.recv()
+        full.inbox.took()
+        await idle()
+        assert called.turns == 2
+        await end(*tasks)
+
+    scene(main())
+
+
+@pytest.mark.parametrize("kind", ["async", "thread"])
+def test_wake_ends_the_waiting_of_other_kinds(kind: str) -> None:
+    """A coroutine's `wait()` and a thread's `pause()` end by `wake()`, or the next one does."""
+    went_on = []
+
+    class Coroutine(Component):
+        async def main(self):
+            for number in range(3):
+                await self.wait()
+                went_on.append(number)
+
+    class Thread(ThreadedComponent):
+        def main(self):
+            for number in range(3):
+                self.pause(20)
+                went_on.append(number)
+
+    async def main() -> None:
+        waiting = {"async": Coroutine, "thread": Thread}[kind]()
+        task = start(waiting)
+        while waiting.state != "ended":
+            await asyncio.sleep(0.01)
+            waiting.wake()
+        await task
+
+    began = monotonic()
+    asyncio.run(main())
+    assert went_on == [0, 1, 2]
+    assert monotonic() - began < 20
 
 
 def test_a_bare_yield_goes_on() -> None:
