@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from kamesh.components.journal import NotAJournal
 from kamesh.components.oneline.tokens import PipelineMistake
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import NothingRunning
@@ -30,6 +31,7 @@ MISTAKES = (
     FileRefused,
     LinkageRefused,
     NameTaken,
+    NotAJournal,
     NotLoadable,
     NotSuitable,
     PipelineMistake,

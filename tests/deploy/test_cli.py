@@ -8,6 +8,7 @@ from importlib import import_module
 import pytest
 
 from kamesh.deploy.cli import verbs as verb_table
+from kamesh.components.journal import NotAJournal
 from kamesh.deploy.cli.explain import exit_code, sentence
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import create_run
@@ -123,6 +124,7 @@ def test_starting_up_imports_nothing_heavy(tmp_path):
         (BrokenPipeError(32, "Broken pipe"), 141, ""),
         (NoAnswer("node a did not answer"), 4, "node a did not answer"),
         (UnknownName("no box"), 2, "no box"),
+        (NotAJournal("x is no journal"), 2, "x is no journal"),
         (ComponentFailed(Failure("A", "ValueError", "no")), 1, "A failed with ValueError: no"),
         (KameshError("it broke"), 1, "it broke"),
         (
