@@ -7,8 +7,8 @@ from importlib import import_module
 
 import pytest
 
-from kamesh.deploy.cli import verbs as verb_table
 from kamesh.components.journal import NotAJournal
+from kamesh.deploy.cli import verbs as verb_table
 from kamesh.deploy.cli.explain import exit_code, sentence
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import create_run

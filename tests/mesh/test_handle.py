@@ -186,11 +186,16 @@ def test_put_waits_no_longer_than_it_is_told() -> None:
                 yield self.pause()
 
     handle = Gated().background()
-    count = 0
+    put: list[int] = []
+
+    def fill() -> None:
+        for number in range(10**6):
+            handle.put(number, timeout=0.01)
+            put.append(number)
+
     with pytest.raises(Full, match=r"Gated\.inbox is full: no room in 0\.01 s"):
-        while True:
-            handle.put(count, timeout=0.01)
-            count += 1
+        fill()
+    count = len(put)
     for timeout in (0, -1.0):
         with pytest.raises(Full, match="no room in 0 s"):
             handle.put(count, timeout=timeout)
