@@ -3,8 +3,8 @@
 Laws
 1. After Shutdown it is time at once; after ProducerFinished, or when all streams that feed it have ended,
    when everything that has come is taken.
-2. What it was told is passed on by `signal`, once. Messages on `control` that mean nothing to kamesh are
-   the component's own to read.
+2. What it was told is passed on by `signal`, once: Shutdown at once, ProducerFinished at its end, behind
+   the last that it sends. Messages on `control` that mean nothing to kamesh are its own to read.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Ending(Task):
         self.stopped = self.passed_on = False
 
     def stopping(self) -> bool:
-        """Say whether it is time to end, and pass on what said so."""
+        """Say whether it is time to end; a Shutdown that says so is passed on."""
         self.over = False
         return self.told() or self._streams_over()
 
     def told(self) -> bool:
-        """Say whether it was told to end and may, and pass on what said so; once true, always true.
+        """Say whether it was told to end and may, and pass a Shutdown on; once true, always true.
 
         After Shutdown it may at once, after ProducerFinished when all that has come is taken; one that
         kamesh sent for somebody's end says nothing while others still feed it.
@@ -50,7 +50,7 @@ class Ending(Task):
             return False
         self.passed_on = True
         signal = self.outboxes.get("signal")
-        if signal is not None:
+        if signal is not None and self.stopped:
             self.emit(signal, self.stop_note)
         return True
 

@@ -284,9 +284,13 @@ class Strand(Ending):
     def _say_finished(self) -> None:
         """Say on `signal` that it has ended, unless it or a part of it says so itself."""
         signal = self.outboxes.get("signal")
-        if signal is not None and signal.feeds and not signal.sources and not signal.sent:
+        if signal is None or signal.sources or not signal.feeds:
+            return
+        if self.passed_on and not self.stopped:  # it was told ProducerFinished, and has finished
+            signal.put(self.stop_note)
+        elif not signal.sent:
             signal.put(ProducerFinished(self.path, at_end=True))
-            self._settle_feeds()
+        self._settle_feeds()
 
     def _settle_inboxes(self) -> tuple[bool, bool]:
         took = left = False

@@ -1,13 +1,13 @@
-"""A coroutine that is stopped closes what it has open before the run is over."""
+"""Ends: what is open is closed before a run is over, and the last message is heard."""
 
 import asyncio
 import logging
 
 import pytest
 
-from kamesh import Component, Pipeline
+from kamesh import Component, Pipeline, ProducerFinished, ThreadedComponent
 from kamesh import runtime as runtime_module
-from kamesh.testing import run_coroutine
+from kamesh.testing import run, run_coroutine
 
 
 class Holder(Component):
@@ -66,3 +66,31 @@ def test_nobody_is_waited_for_for_ever(caplog):
     with caplog.at_level(logging.WARNING, "kamesh"):
         run_coroutine(stopped(holder, holder))
     assert f"Holder was stopped, and still closes after {runtime_module.CLOSING:g} s" in caplog.text
+
+
+class Late(ThreadedComponent):
+    """Sends what it has kept after its stream is over."""
+
+    def main(self):
+        kept = list(self.inbox)
+        self.pause(0.01)
+        self.send(tuple(kept))
+
+
+class LateTurns(Component):
+    """The same, in turns."""
+
+    def main(self):
+        kept = []
+        while not self.stopping():
+            kept += self.inbox
+            yield self.pause()
+        yield self.pause(1.0)
+        self.send(tuple(kept))
+
+
+@pytest.mark.parametrize("kind", [Late, LateTurns])
+def test_what_is_sent_after_a_producer_finished_is_heard(kind):
+    """Whoever is told to finish tells the next when it has finished, behind its last message."""
+    given = {"inbox": [1, 2], "control": [ProducerFinished("me")]}
+    assert run(Pipeline(kind(), str), given)["outbox"] == ["(1, 2)"]
