@@ -26,8 +26,15 @@ def _service(name: str) -> str:
 class Backplane(Component):
     """A named place to publish to and subscribe from.
 
-    Example: `Backplane("NEWS")` beside `Pipeline(source, PublishTo("NEWS"))` and
-    `Pipeline(SubscribeTo("NEWS"), ConsoleEchoer())`.
+    Example:
+        >>> heard = []
+        >>> Graphline(
+        ...     NEWS=Backplane("NEWS", until_finished=True),
+        ...     DESK=Pipeline(DataSource(["rain", "sun"]), PublishTo("NEWS")),
+        ...     READER=Pipeline(SubscribeTo("NEWS"), DataSink(heard)),
+        ... ).run()
+        >>> heard
+        ['rain', 'sun']
 
     A slow subscriber makes the publishers wait, unless its SubscribeTo has another policy. Backplanes
     of several nodes are made one with `kamesh.components.coupling`.
@@ -79,10 +86,17 @@ class AtBackplane(Component):
 class PublishTo(AtBackplane):
     """Publishes to a backplane what comes to its inbox.
 
-    Example: `Pipeline(ConsoleReader(), PublishTo("NEWS"))`.
+    Example:
+        >>> news = Backplane("NEWS", until_finished=True)
+        >>> run(Graphline(
+        ...     NEWS=news, DESK=PublishTo("NEWS"),
+        ...     linkages={("", "inbox"): ("DESK", "inbox"), ("NEWS", "outbox"): ("", "outbox")},
+        ... ), ["rain"])["outbox"]
+        ['rain']
 
-    Boxes: inbox, what to publish; backplane, linked to it; outbox is unused. How it ends: with its
-    inbox; what arrives before the backplane does waits, with back-pressure.
+    Boxes: inbox, what to publish; backplane, linked to it; outbox is unused.
+
+    How it ends: with its inbox; what arrives before the backplane does waits, with back-pressure.
     """
 
     outboxes = {"outbox": "unused", "backplane": "to the backplane", "signal": "passed on"}
@@ -101,10 +115,21 @@ class PublishTo(AtBackplane):
 class SubscribeTo(AtBackplane):
     """Sends on what is published to a backplane, from when it is linked.
 
-    Example: `Pipeline(SubscribeTo("NEWS"), ConsoleEchoer())`; `policy` says what happens when who
-    reads is slow (`block` by default: the publishers wait).
+    `policy` says what happens when who reads is slow (`block` by default: the publishers wait).
 
-    Boxes: outbox, what is published. How it ends: when the backplane does, or when told to on `control`.
+    Example:
+        >>> heard = []
+        >>> Graphline(
+        ...     NEWS=Backplane("NEWS", until_finished=True),
+        ...     DESK=Pipeline(OneShot("rain"), PublishTo("NEWS")),
+        ...     READER=Pipeline(SubscribeTo("NEWS", policy="drop_oldest"), DataSink(heard)),
+        ... ).run()
+        >>> heard
+        ['rain']
+
+    Boxes: outbox, what is published.
+
+    How it ends: when the backplane does, or when told to on `control`.
     """
 
     def __init__(
