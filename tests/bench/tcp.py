@@ -47,6 +47,11 @@ def measure(quick: bool) -> Bench:
     bench.ratio("to a bare asyncio.Protocol", "kamesh", "protocol")
     for name, shares in used.items():
         bench.add(name, "an answer" if "microseconds" in name else "of one", *shares)
+    bench.ratio(
+        "processor an answer, to asyncio's streams",
+        "server's microseconds, kamesh",
+        "server's microseconds, streams",
+    )
 
     held = 2_000 if quick else HELD
     for kind in ("kamesh", "streams"):
