@@ -1,4 +1,4 @@
-"""What the parts of plumbing refuse when they are made: figures and names that make no sense.
+"""What parts refuse when they are made: figures, names and functions that make no sense.
 
 Law: a mistake that can be seen at construction is refused there, in one plain sentence that says what
 would be right.
@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from numbers import Integral, Real
 
-from kamesh.errors import KameshError, NameTaken
+from kamesh.errors import KameshError, NameTaken, NotSuitable
 
-__all__ = ["WrongFigure", "at_least", "box_names", "more_than"]
+__all__ = ["WrongFigure", "at_least", "box_names", "function", "more_than", "whole"]
+
+BOXES = 4096  # of one part: a number of more is a slip
 
 
 class WrongFigure(KameshError, ValueError):
@@ -20,14 +23,30 @@ class WrongFigure(KameshError, ValueError):
 
 def at_least(least: float, value: float, what: str) -> None:
     """Refuse a `value` below `least`; `what` is how a person calls it."""
-    if not (least <= value < math.inf):
-        raise WrongFigure(f"{what} cannot be {value}: it is {least:g} or more")
+    if not (_is_number(value) and least <= value < math.inf):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is a number, {least:g} or more")
+
+
+def whole(least: int, value: object, what: str) -> None:
+    """Refuse a `value` below `least`, or one that is no whole number: of messages there is no half."""
+    if not (isinstance(value, Integral) and _is_number(value) and least <= int(value)):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is a whole number, {least} or more")
 
 
 def more_than(limit: float, value: float, what: str) -> None:
     """Refuse a `value` that is not above `limit`."""
-    if not (limit < value < math.inf):
-        raise WrongFigure(f"{what} cannot be {value}: it is more than {limit:g}")
+    if not (_is_number(value) and limit < value < math.inf):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is a number, more than {limit:g}")
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def function(value: object, what: str) -> None:
+    """Refuse what cannot be called."""
+    if not callable(value):
+        raise NotSuitable(f"{what} is a function, and {value!r} is none")
 
 
 def box_names(names: Iterable[str] | int, what: str, taken: Iterable[str] = ()) -> list[str]:
@@ -35,8 +54,10 @@ def box_names(names: Iterable[str] | int, what: str, taken: Iterable[str] = ()) 
 
     Refused are none at all, one named twice, and one that is there already (`taken`).
     """
-    if isinstance(names, str):
+    if isinstance(names, str | bytes | bool) or not isinstance(names, int | Iterable):
         raise WrongFigure(f"{what} has a list of names for its boxes, or how many; not {names!r}")
+    if isinstance(names, int) and names > BOXES:
+        raise WrongFigure(f"{what} has at most {BOXES:,} boxes, not {names:,}")
     given = [str(n + 1) for n in range(names)] if isinstance(names, int) else list(names)
     found: list[str] = []
     for name in given:
