@@ -98,7 +98,7 @@ class InStep:
 
     def _begin_anew(self, time: Fraction, now: float) -> Move:
         self._begin(time, now)
-        return Move("wait", until=self.clock.due(time - self.lead))
+        return Move("wait", until=now)  # that is, ask again
 
     def _begin(self, time: Fraction, now: float) -> None:
         self.beginnings += 1

@@ -18,6 +18,7 @@ from kamesh.components.media.resampling import LAYOUTS, Resampling
 __all__ = ["SampleReader", "sound_frame"]
 
 SCALE = 32768.0  # of 16 bits
+PLAIN = {"s16", "s16p", "flt", "fltp"}  # what is read without FFmpeg if its rate is right
 
 
 class SampleReader:
@@ -31,10 +32,15 @@ class SampleReader:
         self._rate, self._channels = rate, channels
         self._layout: str | None = None  # what FFmpeg makes; "": as it comes, and spread here
         self._machine: Resampling | None = None
+        self._next = 0  # the place of what bears no time
 
     def push(self, frame: av.AudioFrame) -> list[tuple[int, Samples]]:
         """Take a piece; give what comes out."""
-        layout = "" if 1 in (self._channels, len(frame.layout.channels)) else layout_of(self._channels)
+        have = len(frame.layout.channels)
+        alike = have == self._channels or 1 in (self._channels, have)
+        if alike and frame.sample_rate == self._rate and frame.format.name in PLAIN:
+            return [*self.finish(), self._read(frame)]
+        layout = "" if alike else layout_of(self._channels)
         out = self.finish() if layout != self._layout else []
         if self._machine is None:
             self._layout, self._machine = layout, Resampling("flt", layout, 0, self._rate)
@@ -46,10 +52,17 @@ class SampleReader:
         return [self._read(piece) for piece in machine.finish()] if machine else []
 
     def _read(self, piece: av.AudioFrame) -> tuple[int, Samples]:
-        samples = piece.to_ndarray().reshape(piece.samples, -1)
-        place = 0
-        if piece.pts is not None and piece.time_base:
-            place = round(piece.pts * piece.time_base * self._rate)
+        samples = piece.to_ndarray()
+        planar = samples.shape[0] > 1 or piece.samples == samples.shape[1]
+        samples = samples.T if planar else samples.reshape(piece.samples, -1)
+        if samples.dtype != np.float32:
+            samples = samples * np.float32(1 / SCALE)
+        place, unit = piece.pts, piece.time_base
+        if place is None or not unit:
+            place = self._next
+        elif (unit.numerator, unit.denominator) != (1, self._rate):
+            place = round(place * unit * self._rate)
+        self._next = place + len(samples)
         return place, spread(samples, self._channels)
 
 
