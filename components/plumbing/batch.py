@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.plumbing.measuring import byte_length
-from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.plumbing.refusing import at_least, function, whole
 from kamesh.components.sending import sending
 
 __all__ = ["Batch"]
@@ -54,13 +54,14 @@ class Batch(Component):
         measure: Callable[[Any], int] = byte_length,
         name: str | None = None,
     ) -> None:
-        """Take the limits; WrongFigure for a size or bytes below 1, or below 0 seconds."""
+        """Take the limits; WrongFigure for a size or bytes that are not 1 or more, or below 0 seconds."""
         super().__init__(name=name)
-        at_least(1, size, "the number of messages in a batch")
+        whole(1, size, "the number of messages in a batch")
         if seconds is not None:
             at_least(0, seconds, "the seconds a batch waits")
         if max_bytes is not None:
-            at_least(1, max_bytes, "the number of bytes in a batch")
+            whole(1, max_bytes, "the number of bytes in a batch")
+        function(measure, "measure= of a Batch")
         self.size = size
         self.seconds = seconds
         self.max_bytes = max_bytes

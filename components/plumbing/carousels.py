@@ -15,9 +15,9 @@ from typing import Any, ClassVar
 
 from kamesh import ProducerFinished, Seq, Shutdown
 from kamesh.chassis import Part
-from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.plumbing.refusing import at_least, function, whole
 from kamesh.components.retries import Retries
-from kamesh.errors import ComponentFailed
+from kamesh.errors import ComponentFailed, NotSuitable
 
 __all__ = ["ForEach", "InTurn", "Repeat"]
 
@@ -61,6 +61,15 @@ class _OneAfterAnother(Seq):
     def following(self) -> Part | None:
         """Make the next part, if its turn has come."""
         raise NotImplementedError
+
+    def made_by(self, factory: Callable[..., Part], *arguments: object) -> Part:
+        """Have `factory` make a part; one that makes none has most likely forgotten its `return`."""
+        part = factory(*arguments)
+        if part is None:
+            raise NotSuitable(
+                f"{self.path} was given None by its factory, and not a component to run"
+            )
+        return part
 
     def is_over(self) -> bool:
         """Say whether there will be no other."""
@@ -108,8 +117,9 @@ class ForEach(_OneAfterAnother):
         on_failure: str = "stop",
         name: str | None = None,
     ) -> None:
-        """Take the factory."""
+        """Take the factory; NotSuitable for what cannot be called."""
         super().__init__(name=name, on_failure=on_failure)
+        function(factory, "the factory of a ForEach")
         self.factory = factory
 
     def begin(self, part: Part) -> None:
@@ -125,7 +135,7 @@ class ForEach(_OneAfterAnother):
 
     def following(self) -> Part | None:
         """Make one from the next message."""
-        return self.factory(self.recv()) if self.data_ready() else None
+        return self.made_by(self.factory, self.recv()) if self.data_ready() else None
 
     def is_over(self) -> bool:
         """Say whether no message is left to come."""
@@ -165,9 +175,10 @@ class Repeat(_OneAfterAnother):
         """Take the factory; WrongFigure for a figure below 0, or fewer tries than 1."""
         super().__init__(name=name, on_failure=on_failure)
         if times is not None:
-            at_least(0, times, "how often a component is repeated")
+            whole(0, times, "how often a component is repeated")
         at_least(0, wait, "the seconds between two")
-        at_least(1, tries, "how many may fail in a row")
+        function(factory, "the factory of a Repeat")
+        whole(1, tries, "how many may fail in a row")
         self.factory = factory
         self.times = times
         self.between = self._wait = wait
@@ -198,7 +209,7 @@ class Repeat(_OneAfterAnother):
         if self._due > self.now():
             return None
         self._due = None
-        return self.factory()
+        return self.made_by(self.factory)
 
     def is_over(self) -> bool:
         """Say whether there were enough of them, or nothing is left for one to read."""
@@ -235,11 +246,18 @@ class InTurn(_OneAfterAnother):
         on_failure: str = "stop",
         name: str | None = None,
     ) -> None:
-        """Take the factories; none is called yet."""
+        """Take the factories; none is called yet. NotSuitable for what is no list of them."""
         super().__init__(name=name, on_failure=on_failure)
+        if not isinstance(factories, Iterable):
+            raise NotSuitable(
+                f"InTurn takes a list of factories, or any iterable, not {factories!r}"
+            )
         self._factories = iter(factories)
 
     def following(self) -> Part | None:
         """Make the next, if there is one."""
         factory = None if self.finishing else next(self._factories, None)
-        return None if factory is None else factory()
+        if factory is None:
+            return None
+        function(factory, f"what {self.path} takes its parts from (Seq takes the parts themselves)")
+        return self.made_by(factory)

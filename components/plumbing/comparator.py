@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 from kamesh import Component
 from kamesh.codec import register
+from kamesh.components.plumbing.refusing import function
 from kamesh.components.plumbing.streams import more_may_come
 from kamesh.inbox import Inbox
 
@@ -74,6 +75,7 @@ class Comparator(Component):
     ) -> None:
         """Take what says whether two are the same."""
         super().__init__(name=name)
+        function(same, "what says whether two are the same")
         self.same = same
         self.compared = self.differing = 0
         self.first_difference: Difference | None = None

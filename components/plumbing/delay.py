@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.plumbing.refusing import at_least, whole
 from kamesh.components.sending import shut_down
 
 __all__ = ["Delay"]
@@ -52,7 +52,7 @@ class Delay(Component):
         """Take the delay; WrongFigure for less than 0 seconds or a size below 1."""
         super().__init__(name=name)
         at_least(0, seconds, "the seconds of a delay")
-        at_least(1, size, "the number of messages a delay holds")
+        whole(1, size, "the number of messages a delay holds")
         self.seconds = seconds
         self.size = size
 

@@ -18,7 +18,7 @@ from random import Random
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import WrongFigure, at_least
+from kamesh.components.plumbing.refusing import WrongFigure, at_least, whole
 from kamesh.components.sending import shut_down
 
 __all__ = ["LossyConnector"]
@@ -68,9 +68,9 @@ class LossyConnector(Component):
         super().__init__(name=name)
         chances = {"loss": loss, "duplication": duplication, "reordering": reordering}
         for what, chance in chances.items():
-            if not 0 <= chance <= 1:
-                raise WrongFigure(f"the chance of {what} is from 0 to 1, not {chance}")
-        at_least(1, depth, "the depth of reordering")
+            if not (isinstance(chance, int | float) and 0 <= chance <= 1):
+                raise WrongFigure(f"the chance of {what} is from 0 to 1, not {chance!r}")
+        whole(1, depth, "the depth of reordering")
         at_least(0, delay, "the seconds of delay")
         self.loss = loss
         self.duplication = duplication

@@ -14,7 +14,7 @@ from heapq import heapify, heappop, heapreplace
 from typing import Any, ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import at_least, box_names
+from kamesh.components.plumbing.refusing import at_least, box_names, function
 from kamesh.components.plumbing.streams import more_may_come
 from kamesh.inbox import Inbox
 
@@ -112,6 +112,7 @@ class OrderedMerger(_Merging):
         super().__init__(inboxes, name=name)
         if patience is not None:
             at_least(0, patience, "the seconds to wait for a silent stream")
+        function(key, "the key of an OrderedMerger")
         self.key = key
         self.patience = patience
         self.late = 0

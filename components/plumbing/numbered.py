@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from kamesh import Component
 from kamesh.codec import register
 from kamesh.components.plumbing.order import Gap, OrderRecovery
-from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.plumbing.refusing import WrongFigure, at_least
 from kamesh.components.sending import sending
 from kamesh.errors import NotSuitable
 
@@ -55,8 +55,10 @@ class Annotator(Component):
     }
 
     def __init__(self, first: int = 1, *, name: str | None = None) -> None:
-        """Take the first number."""
+        """Take the first number; WrongFigure for what is no whole number."""
         super().__init__(name=name)
+        if not isinstance(first, int):
+            raise WrongFigure(f"messages are numbered from a whole number on, not from {first!r}")
         self.number = first
 
     def main(self) -> Generator[None, None, None]:
@@ -119,7 +121,7 @@ class RecoverOrder(Component):
         while not self.stopping():
             was_waiting, ready = len(order), []
             for message in self.inbox:
-                if not isinstance(message, Numbered):
+                if not (isinstance(message, Numbered) and isinstance(message.number, int)):
                     raise NotSuitable(
                         f"{self.path} was sent {message!r}: it takes Numbered messages"
                     )

@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from kamesh.codec import register
-from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.plumbing.refusing import whole
 
 __all__ = ["Gap", "OrderRecovery"]
 
@@ -55,7 +55,7 @@ class OrderRecovery(Generic[Item]):
 
     def __init__(self, size: int = 64, first: int | None = 1) -> None:
         """Begin with nothing."""
-        at_least(1, size, "the number of messages that wait for a missing one")
+        whole(1, size, "the number of messages that wait for a missing one")
         self.size = size
         self.expects = first  # the number of the next one to give out; None until one has come
         self.lost = 0  # numbers in the gaps that were given out
@@ -137,5 +137,5 @@ class OrderRecovery(Generic[Item]):
             return []
         gap = Gap(self.expects, number - 1)
         self.expects = number
-        self.lost += len(gap)
+        self.lost += gap.last - gap.first + 1  # which may be more than len() can say
         return [gap]

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from kamesh import Component
 from kamesh.components.plumbing.bucket import Bucket
 from kamesh.components.plumbing.measuring import byte_length
-from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.plumbing.refusing import WrongFigure, function
 
 __all__ = ["RateLimiter"]
 
@@ -67,6 +67,7 @@ class RateLimiter(Component):
     ) -> None:
         """Take the rates; WrongFigure for none at all, or one that is not above 0."""
         super().__init__(name=name)
+        function(measure, "measure= of a RateLimiter")
         self._buckets: list[tuple[Bucket, Callable[[Any], int]]] = []
         if per_second is not None:
             self._buckets.append((Bucket(per_second, burst, "messages"), lambda _: 1))

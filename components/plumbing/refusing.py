@@ -23,20 +23,24 @@ class WrongFigure(KameshError, ValueError):
 
 def at_least(least: float, value: float, what: str) -> None:
     """Refuse a `value` below `least`; `what` is how a person calls it."""
-    if not (_is_number(value) and least <= value < math.inf):
-        raise WrongFigure(f"{what} cannot be {value!r}: it is a number, {least:g} or more")
+    kind = "" if _is_number(value) else "a number, "
+    if kind or not (least <= value < math.inf):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is {kind}{least:g} or more")
 
 
 def whole(least: int, value: object, what: str) -> None:
     """Refuse a `value` below `least`, or one that is no whole number: of messages there is no half."""
-    if not (isinstance(value, Integral) and _is_number(value) and least <= int(value)):
+    if not (_is_number(value) and isinstance(value, Integral)):
         raise WrongFigure(f"{what} cannot be {value!r}: it is a whole number, {least} or more")
+    if int(value) < least:
+        raise WrongFigure(f"{what} cannot be {value!r}: it is {least} or more")
 
 
 def more_than(limit: float, value: float, what: str) -> None:
     """Refuse a `value` that is not above `limit`."""
-    if not (_is_number(value) and limit < value < math.inf):
-        raise WrongFigure(f"{what} cannot be {value!r}: it is a number, more than {limit:g}")
+    kind = "" if _is_number(value) else "a number, "
+    if kind or not (limit < value < math.inf):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is {kind}more than {limit:g}")
 
 
 def _is_number(value: object) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import box_names
+from kamesh.components.plumbing.refusing import box_names, function
 from kamesh.errors import NotSuitable
 
 __all__ = ["Router"]
@@ -66,11 +66,14 @@ class Router(Component):
         for each in box_names((one for one in names if one != "outbox"), "a Router", taken):
             self.add_outbox(each)
         self.key = _field(key) if isinstance(key, str) else key
+        function(self.key, "the key of a Router, unless it is a name,")
         self.unrouted = 0
 
     @classmethod
     def where(cls, *, name: str | None = None, **predicates: Callable[[Any], object]) -> Router:
         """Make one with an outbox for each predicate; the first that is true of a message has it."""
+        for box, holds in predicates.items():
+            function(holds, f"what says whether a message is for {box!r}")
 
         def first(message: object) -> str | None:
             return next((box for box, holds in predicates.items() if holds(message)), None)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kamesh import Component, Policy
+from kamesh.errors import NotSuitable
 from kamesh.inbox import Inbox
 from kamesh.wiring import Linkage
 
@@ -82,12 +83,16 @@ class Splitter(Component):
         self, component: Component, inbox: str = "inbox", policy: Policy | str = Policy.BLOCK
     ) -> None:
         """Send to `inbox` of `component` from now on; UnknownBox if it has none of that name."""
+        if not isinstance(component, Component):
+            raise NotSuitable(f"a Splitter sends to components, and {component!r} is none")
         box = component._inbox(inbox)
         if box not in self._sinks and not box.closed:
             (self._sinks[box],) = self.link(("", "outbox"), [(component, inbox)], policy)
 
     def remove_sink(self, component: Component, inbox: str = "inbox") -> None:
         """Send to `inbox` of `component` no longer; what it has not read yet stays with it."""
+        if not isinstance(component, Component):
+            raise NotSuitable(f"a Splitter sends to components, and {component!r} is none")
         linkage = self._sinks.pop(component._inbox(inbox), None)
         if linkage is not None:
             self.unlink(linkage)

@@ -101,6 +101,10 @@ class StopOnSignal(Component):
         super().__init__(name=name)
         if tell not in ("finish", "stop"):
             raise WrongFigure(f"what follows is told to 'finish' or to 'stop', not {tell!r}")
+        if isinstance(signals, str | int) or not isinstance(signals, Iterable):
+            raise WrongFigure(
+                f"StopOnSignal takes a list of signals, as [{signals!r}], not {signals!r}"
+            )
         self.signals = tuple(_known(which) for which in signals)
         if not self.signals:
             raise WrongFigure("StopOnSignal needs a signal to stop on")

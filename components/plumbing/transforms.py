@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
 from kamesh import Component, Graphline, PureTransformer
-from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.plumbing.refusing import function, whole
 
 __all__ = ["Count", "Filter", "FirstOnly", "PassThrough", "PureTransformer", "Tee"]
 
@@ -64,6 +64,7 @@ class Filter(Component):
     def __init__(self, predicate: Callable[[Any], object], *, name: str | None = None) -> None:
         """Take the predicate."""
         super().__init__(name=name)
+        function(predicate, "the predicate of a Filter")
         self.predicate = predicate
 
     def main(self) -> Generator[None, None, None]:
@@ -100,7 +101,7 @@ class FirstOnly(Component):
     def __init__(self, count: int = 1, *, name: str | None = None) -> None:
         """Take how many; WrongFigure for fewer than 0."""
         super().__init__(name=name)
-        at_least(0, count, "how many of the first messages are sent on")
+        whole(0, count, "how many of the first messages are sent on")
         self.count = count
 
     def main(self) -> Generator[None, None, None]:
