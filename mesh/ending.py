@@ -5,12 +5,13 @@ Laws
    when everything that has come is taken.
 2. What it was told is passed on by `signal`, once: Shutdown at once, ProducerFinished at its end, behind
    the last that it sends. Messages on `control` that mean nothing to kamesh are its own to read.
+3. A stream that broke off is not one that is whole, however many have worked on it.
 """
 
 from __future__ import annotations
 
 from kamesh.inbox import Inbox
-from kamesh.messages import ProducerFinished, Shutdown
+from kamesh.messages import Failure, ProducerFinished, Shutdown
 from kamesh.outbox import Outbox
 from kamesh.scheduler import Task
 
@@ -53,6 +54,16 @@ class Ending(Task):
         if signal is not None and self.stopped:
             self.emit(signal, self.stop_note)
         return True
+
+    def broke_off(self) -> Failure | None:
+        """Give what a stream that it has read to its end broke off with, if it was not stopped.
+
+        What it has made of that stream is then cut off as well, and its outboxes say so.
+        """
+        broken = (
+            box.failure for name, box in self.inboxes.items() if name != "control" and box.ended
+        )
+        return None if self.stopped else next(filter(None, broken), None)
 
     def emit(self, outbox: Outbox, message: object) -> None:
         """Send `message` from wherever `main` runs."""

@@ -193,8 +193,9 @@ class Strand(Ending):
             self.failure = known if isinstance(known, Failure) else failure_of(self.path, error)
         for child in list(self.children):
             child.stop()
-        for outbox in self.outboxes.values():
-            outbox.finish(self.failure)
+        cut = self.failure or self.broke_off()
+        for name, outbox in self.outboxes.items():
+            outbox.finish(self.failure if name == "signal" else cut)
         if self.parent is not None:
             self.parent.child_ending(self)
         for inbox in self.inboxes.values():
