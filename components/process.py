@@ -21,13 +21,21 @@ from typing import IO, ClassVar
 from kamesh import Component, Shutdown
 from kamesh.codec import register
 from kamesh.components.framing.lines import LineSplitter
-from kamesh.components.process_child import Child, ProcessError, arguments, start
+from kamesh.components.process_child import (
+    Child,
+    ProcessError,
+    arguments,
+    start,
+    variables,
+)
+from kamesh.errors import NotSuitable
 
 __all__ = ["Exited", "ProcessError", "UnixProcess"]
 
 CHUNK = 16384  # bytes read at a time
 PIECES = 16  # of these in one turn, where they are thrown away
 POLL = 0.02  # seconds between two looks at a process whose end the kernel does not tell
+PIPES = 2 << 20  # bytes that pipes may hold when it has ended (Linux: pipe-max-size, twice)
 LAST = 5.0  # seconds that the kernel may take to end what has got SIGKILL
 TAIL = 400  # bytes of standard error to tell why it failed
 
@@ -55,7 +63,8 @@ class UnixProcess(Component):
     process, `folder` is where it runs (default: here). With `lines` both ends speak lines of text (a
     str each, without the line feed) and not bytes. Standard input is empty if nothing is linked to
     "inbox"; standard error is that of this process if nothing is linked to "error". `grace` is how
-    many seconds it has to end after SIGTERM, and to close its output after it has ended (default 3).
+    many seconds it has to end after SIGTERM, and what it leaves behind to close its output after it has
+    ended (default 3).
 
     Example:
         >>> sorted_ = []
@@ -98,13 +107,13 @@ class UnixProcess(Component):
         check: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember what to run; ValueError for a command that is none."""
+        """Remember what to run; ValueError or TypeError for a command or an environment that is none."""
         super().__init__(name=name)
-        if not 0 <= grace < 3600:
+        if not isinstance(grace, int | float) or not 0 <= grace < 3600:
             raise ValueError(f"grace={grace!r}: a number of seconds, 0 or more")
         self.command = arguments(command, shell)
         self.lines = lines
-        self.environment = dict(environment) if environment is not None else None
+        self.environment = variables(environment)
         self.folder = Path(folder) if folder is not None else None
         self.grace = grace
         self.check = check
@@ -117,6 +126,7 @@ class UnixProcess(Component):
         self._rest = memoryview(b"")  # of what was taken and not written yet
         self._tail = b""
         self._told = False  # to end
+        self._afterwards = 0  # bytes read since it has ended
 
     def main(self) -> Steps:
         """Start it, carry bytes both ways, and see it end."""
@@ -156,11 +166,12 @@ class UnixProcess(Component):
                     self.pause(POLL if child.fileno() < 0 else None)
             elif not self._open:
                 return
-            elif idle:  # what it has left behind keeps its output open, and says nothing
+            elif idle or self._afterwards > PIPES:  # what it has left behind keeps its output open
                 deadline = self.now() + self.grace if deadline is None else deadline
                 if self.now() >= deadline:
                     return
-                self.pause(deadline - self.now())
+                if idle:
+                    self.pause(deadline - self.now())
             else:
                 deadline = None
             yield
@@ -196,6 +207,8 @@ class UnixProcess(Component):
         return more
 
     def _pass_on(self, box: str, data: bytes) -> None:
+        if self._child is not None and self._child.process.returncode is not None:
+            self._afterwards += len(data)
         if box == "error":
             self._tail = (self._tail + data)[-TAIL:]
         if self.lines:
@@ -232,10 +245,17 @@ class UnixProcess(Component):
     def _encoded(self, message: object) -> bytes | bytearray | memoryview:
         match message:
             case str():
-                return (message + "\n" if self.lines else message).encode()
-            case bytes() | bytearray() | memoryview():
-                return bytes(message) + b"\n" if self.lines else message
-        raise TypeError(
+                try:
+                    return (message + "\n" if self.lines else message).encode()
+                except UnicodeEncodeError as error:
+                    raise NotSuitable(
+                        f"{self.path} was sent {message[:40]!r}, which UTF-8 has no bytes for: {error.reason}"
+                    ) from None
+            case memoryview():  # it may be of numbers, or have gaps: what is written is bytes
+                return message.tobytes() + (b"\n" if self.lines else b"")
+            case bytes() | bytearray():
+                return message + b"\n" if self.lines else message
+        raise NotSuitable(
             f"{self.path} was sent a {type(message).__name__}: a program reads bytes or str"
         )
 

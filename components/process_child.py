@@ -20,13 +20,13 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from kamesh.errors import KameshError
+from kamesh.errors import KameshError, NotSuitable
 
-__all__ = ["Child", "ProcessError", "arguments", "start"]
+__all__ = ["Child", "ProcessError", "arguments", "start", "variables"]
 
 GUARD = 'read -r _; kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"'
 
@@ -41,20 +41,41 @@ def arguments(command: str | Sequence[str], shell: bool) -> list[str]:
     """Give the list of arguments that `command` means; ValueError or TypeError for what means none."""
     if shell:
         if not isinstance(command, str):
-            raise TypeError("shell=True takes one string, which the shell reads; a list needs no shell")
+            raise NotSuitable("shell=True takes one string, which the shell reads; a list needs no shell")
         return ["/bin/sh", "-c", command]
     if isinstance(command, str):
         try:
             words = shlex.split(command)
         except ValueError as error:
             raise ValueError(f"{command!r} is no command line: {str(error).lower()}") from None
+    elif isinstance(command, bytes) or not isinstance(command, Iterable):
+        raise NotSuitable(f"a command is a string or a list of them, not {command!r}")
     else:
-        words = [os.fspath(word) for word in command]
+        words = [_word(word) for word in command]
     if not words or not words[0]:
         raise ValueError("there is no command in it: the first word is the program to run")
     if any("\0" in word for word in words):
         raise ValueError("a command cannot hold a null character")
     return words
+
+
+def _word(word: object) -> str:
+    text = os.fspath(word) if isinstance(word, str | os.PathLike) else None
+    if not isinstance(text, str):
+        raise NotSuitable(f"{word!r} in a command is no text: write {str(word)!r}")
+    return text
+
+
+def variables(environment: Mapping[str, str] | None) -> dict[str, str] | None:
+    """Give a copy of an environment; TypeError for what is no mapping of texts to texts."""
+    if environment is None:
+        return None
+    if not isinstance(environment, Mapping):
+        raise NotSuitable(f"environment={environment!r}: it is a dict, as {{'LANG': 'C'}}")
+    for name, value in environment.items():
+        if not (isinstance(name, str) and isinstance(value, str)):
+            raise NotSuitable(f"environment {name!r}: {value!r}: both the name and the value are text")
+    return dict(environment)
 
 
 class Child:
@@ -151,6 +172,8 @@ def start(
         )
     except OSError as error:
         raise ProcessError(_sentence(error, words[0], folder)) from error
+    except ValueError as error:  # a null character in a folder, "=" in the name of a variable
+        raise ProcessError(f"{words[0]} cannot be run: {error}") from error
     return Child(process, words, grace)
 
 

@@ -1,11 +1,13 @@
 """UnixProcess, with the programs that every Unix has: bytes both ways, and an end in every case."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from array import array
 
 import pytest
 
@@ -272,6 +274,51 @@ def test_a_wrong_message_fails_it_and_ends_the_program():
     with pytest.raises(ComponentFailed, match="was sent a int"):
         Pipeline(DataSource([17]), process, DataSink()).run()
     until(no_zombies)
+
+
+def test_views_of_any_shape_go_in_whole():
+    """A view of numbers, or one with gaps, is written byte by byte, however often the pipe is full."""
+    numbers = array("i", range(100_000))
+    assert b"".join(through([memoryview(numbers)], UnixProcess("cat"))) == numbers.tobytes()
+    assert through([memoryview(b"a-b-")[::2]], UnixProcess("cat")) == [b"ab"]
+
+
+def test_text_that_no_bytes_stand_for():
+    """Half of a surrogate pair fails it in a sentence."""
+    with pytest.raises(ComponentFailed, match="UTF-8 has no bytes for"):
+        through(["\ud800"], UnixProcess("cat"))
+
+
+def test_what_is_left_behind_and_never_silent_is_ended_too():
+    """Who goes on writing after the program has ended has `grace` seconds, and no more."""
+    got = boxes_of(UnixProcess("yes & echo $$", shell=True, grace=0.1))
+    assert got["status"] == [Exited(0)]
+    until(no_zombies)
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"command": None}, "a string or a list of them, not None"),
+        ({"command": b"ls"}, "a string or a list of them, not b'ls'"),
+        ({"command": ["head", "-n", 5]}, "5 in a command is no text: write '5'"),
+        ({"command": "env", "environment": "A=1"}, "it is a dict"),
+        ({"command": "env", "environment": {"A": 1}}, "both the name and the value are text"),
+        ({"command": "env", "grace": "3"}, "grace='3': a number of seconds"),
+        ({"command": "env", "grace": None}, "grace=None: a number of seconds"),
+    ],
+)
+def test_wrong_options_are_refused_at_once(options, sentence):
+    """What is of a wrong type is said in a sentence when it is made."""
+    with pytest.raises((TypeError, ValueError), match=re.escape(sentence)):
+        UnixProcess(**options)
+
+
+@pytest.mark.parametrize("options", [{"environment": {"A=B": ""}}, {"folder": "a\0b"}])
+def test_what_the_system_cannot_take_is_a_sentence(options):
+    """A variable or a folder that there cannot be fails it, and names the program."""
+    with pytest.raises(ComponentFailed, match="failed: env cannot be run"):
+        UnixProcess("env", **options).run()
 
 
 PARENT = """
