@@ -48,7 +48,7 @@ def arguments(command: str | Sequence[str], shell: bool) -> list[str]:
             words = shlex.split(command)
         except ValueError as error:
             raise ValueError(f"{command!r} is no command line: {str(error).lower()}") from None
-    elif isinstance(command, bytes) or not isinstance(command, Iterable):
+    elif not isinstance(command, Iterable):
         raise NotSuitable(f"a command is a string or a list of them, not {command!r}")
     else:
         words = [_word(word) for word in command]

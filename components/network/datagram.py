@@ -81,13 +81,24 @@ def destination(message: object, family: int) -> tuple[bytes | bytearray | memor
     """Give the bytes of `message` and where they go (None: to the peer); Unsuitable if it has none."""
     match message:
         case Datagram(bytes() | bytearray() | memoryview() as data, host, port):
-            return data, _numeric(host, port, family) if host else None
+            try:
+                return _whole(data), _numeric(host, port, family) if host else None
+            except TypeError:
+                raise Unsuitable(
+                    f"{host!r} and {port!r} are not where a datagram goes: that is a text, such as "
+                    f"'192.0.2.7', and a number"
+                ) from None
         case bytes() | bytearray() | memoryview():
-            return message, None
+            return _whole(message), None
     what = message.data if isinstance(message, Datagram) else message
     raise Unsuitable(
         f"a {type(what).__name__} is no datagram: send bytes, or Datagram(data, host, port) with bytes"
     )
+
+
+def _whole(data: bytes | bytearray | memoryview) -> bytes | bytearray | memoryview:
+    """Give a view that has gaps as bytes: the kernel takes what is in one piece."""
+    return data.tobytes() if isinstance(data, memoryview) and not data.c_contiguous else data
 
 
 @lru_cache(maxsize=1024)

@@ -21,6 +21,7 @@ from kamesh.components.network.datagram import Address
 from kamesh.components.network.datagram_socket import DatagramSocket
 from kamesh.components.network.trouble import NetworkError, shown, trouble
 from kamesh.components.sending import shut_down
+from kamesh.errors import NotSuitable
 
 __all__ = ["DatagramComponent", "resolved"]
 
@@ -64,7 +65,7 @@ class DatagramComponent(Component):
 
     def told(self, message: object) -> None:
         """Do what `message` on control says."""
-        raise TypeError(
+        raise NotSuitable(
             f"{self.path} was sent {message!r} on its control: it takes only what any component is told"
         )
 

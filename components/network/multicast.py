@@ -10,7 +10,7 @@ Laws
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from kamesh.components.network.multicast_turns import MulticastComponent
@@ -175,12 +175,14 @@ class MulticastTransceiver(MulticastComponent):
 
 
 def _checked_ttl(ttl: int) -> int:
-    if isinstance(ttl, bool) or not 0 <= ttl <= 255:
+    if isinstance(ttl, bool) or not isinstance(ttl, int) or not 0 <= ttl <= 255:
         raise ValueError(f"ttl={ttl!r}: a number of hops from 0 (this host) and 1 (this network) to 255")
     return ttl
 
 
 def _several(named: str | Sequence[str]) -> list[str]:
+    if not isinstance(named, str | Iterable):
+        raise ValueError(f"{named!r} is no address, and no list of addresses")
     several = [named] if isinstance(named, str) else list(named)
     if not several:
         raise ValueError("no group is named: at least one is needed to begin with")

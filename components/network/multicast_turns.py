@@ -54,7 +54,7 @@ class MulticastComponent(DatagramComponent):
         super().__init__(name=name)
         self.group = checked_group(group)
         self.port = checked_port(port)
-        if not interface:
+        if not interface or not isinstance(interface, str):
             raise ValueError('name the interface, such as "eth0", or give an address of it')
         self.interface = interface
         self.groups = Groups()

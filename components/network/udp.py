@@ -11,6 +11,7 @@ Laws
 from __future__ import annotations
 
 import errno
+import ipaddress
 import math
 import socket
 from typing import ClassVar
@@ -27,7 +28,7 @@ from kamesh.components.network.trouble import (
     trouble,
 )
 
-__all__ = ["UDP", "UDPReceiver", "UDPSender", "checked_buffer", "checked_seconds"]
+__all__ = ["UDP", "UDPReceiver", "UDPSender", "checked_buffer", "checked_host", "checked_seconds"]
 
 MANY = 256  # datagrams to read at a time
 RECEIVE_BUFFER = 4 << 20  # bytes, as far as the kernel allows: 20 ms of a gigabit are 2.5 million
@@ -71,9 +72,9 @@ class UDPSender(DatagramComponent):
         broadcast: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember the peer; ValueError for a port there cannot be."""
+        """Remember the peer; ValueError for a host or a port there cannot be."""
         super().__init__(name=name)
-        self.host = host
+        self.host = checked_host(host)
         self.port = checked_port(port) if host else port
         self.connected = connected and bool(host)
         self.broadcast = broadcast
@@ -130,10 +131,10 @@ class UDPReceiver(DatagramComponent):
         stamped: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember where to listen; ValueError for a port there cannot be."""
+        """Remember where to listen; ValueError for a host or a port there cannot be."""
         super().__init__(name=name)
         self.port = checked_port(port, 0)
-        self.host = host
+        self.host = checked_host(host)
         self.receive_buffer = checked_buffer(receive_buffer)
         self.stamped = stamped
 
@@ -194,8 +195,8 @@ class UDP(DatagramComponent):
         """Remember all that; ValueError for what cannot be."""
         super().__init__(name=name)
         self.port = checked_port(port, 0)
-        self.host = host
-        self.peer = None if peer is None else (peer[0], checked_port(peer[1]))
+        self.host = checked_host(host)
+        self.peer = None if peer is None else _checked_peer(peer)
         if connected and peer is None:
             raise ValueError("connected=True needs a peer=(host, port) to be connected to")
         self.connected = connected
@@ -209,6 +210,7 @@ class UDP(DatagramComponent):
         family, address = yield from resolved(self, self.host, self.port, listening=True)
         peer: Address | None = None
         if self.peer is not None:
+            _apart(self.peer, address)
             _, peer = yield from resolved(self, *self.peer, family=family)
         self.sources[""] = self.way_out = both = _bound(self, family, address)
         if self.broadcast:
@@ -220,14 +222,43 @@ class UDP(DatagramComponent):
 
 def checked_buffer(size: int | None) -> int | None:
     """Give `size` back if it is a number of bytes, or None; else ValueError."""
-    if size is not None and (isinstance(size, bool) or size < 1):
-        raise ValueError(f"receive_buffer={size!r}: a buffer has at least 1 byte")
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
+        raise ValueError(f"receive_buffer={size!r}: a buffer has a whole number of bytes, at least 1")
     return size
+
+
+def checked_host(host: str) -> str:
+    """Give `host` back if it is a text; else ValueError."""
+    if not isinstance(host, str):
+        raise ValueError(f"{host!r} is not a host: a name or an address, such as '127.0.0.1'")
+    return host
+
+
+def _checked_peer(peer: tuple[str, int]) -> tuple[str, int]:
+    """Give a pair of host and port back; ValueError for anything else."""
+    if not isinstance(peer, tuple | list) or len(peer) != 2:
+        raise ValueError(f"peer={peer!r}: it is a pair, as ('192.0.2.7', 5004)")
+    return checked_host(peer[0]), checked_port(peer[1])
+
+
+def _apart(peer: tuple[str, int], own: Address) -> None:
+    """Refuse a peer whose address is of the other kind than that of the socket's own."""
+    try:
+        version = ipaddress.ip_address(peer[0]).version
+    except ValueError:  # a name, which may have addresses of either kind
+        return
+    ours = ipaddress.ip_address(own[0].partition("%")[0]).version
+    if version != ours:
+        anywhere = "::" if version == 6 else "0.0.0.0"  # noqa: S104 - it is a hint in a sentence
+        raise NetworkError(
+            f"{shown(*peer)} is an address of IPv{version}, and its own, {own[0]}, of IPv{ours}: give it "
+            f"a host= of the same kind, such as {anywhere!r}"
+        )
 
 
 def checked_seconds(seconds: float, what: str) -> float:
     """Give `seconds` back if they are some, or none; else ValueError."""
-    if not 0 <= seconds < math.inf:
+    if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
         raise ValueError(f"{what}={seconds!r}: a number of seconds, 0 or more")
     return seconds
 

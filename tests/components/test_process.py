@@ -300,7 +300,7 @@ def test_what_is_left_behind_and_never_silent_is_ended_too():
     ("options", "sentence"),
     [
         ({"command": None}, "a string or a list of them, not None"),
-        ({"command": b"ls"}, "a string or a list of them, not b'ls'"),
+        ({"command": b"ls"}, "108 in a command is no text"),
         ({"command": ["head", "-n", 5]}, "5 in a command is no text: write '5'"),
         ({"command": "env", "environment": "A=1"}, "it is a dict"),
         ({"command": "env", "environment": {"A": 1}}, "both the name and the value are text"),

@@ -143,6 +143,24 @@ def test_mistakes_are_refused_when_it_is_made():
             wrong()
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MulticastReceiver(None, 5, "lo"),
+        lambda: MulticastReceiver(5, 5, "lo"),
+        lambda: MulticastReceiver("239.1.1.1", 5, "lo", sources=5),
+        lambda: MulticastSender("239.1.1.1", 5, 1),
+        lambda: MulticastSender("239.1.1.1", 5, b"lo"),
+        lambda: MulticastSender("239.1.1.1", 5, "lo", ttl=2.5),
+        lambda: MulticastSender("239.1.1.1", 5, "lo", ttl="1"),
+    ],
+)
+def test_wrong_types_are_refused_when_it_is_made(make):
+    """What is of a wrong type is a ValueError with a sentence, and not a matter of the socket."""
+    with pytest.raises(ValueError, match=r"no address, and no list|name the interface|number of hops"):
+        make()
+
+
 def test_what_it_is_told_travels():
     """JoinGroup and LeaveGroup cross a process, as they are registered."""
     encoded = encode([JoinGroup(GROUP, "192.0.2.1"), LeaveGroup(GROUP)])

@@ -344,6 +344,52 @@ def test_numeric_addresses_are_all_that_a_datagram_takes():
             destination(wrong, socket.AF_INET)
 
 
+def test_nonsense_among_datagrams_is_no_end(plain):
+    """Hosts and ports of any type, views with gaps: what cannot be sent is counted, the rest is sent."""
+    host, port = plain.getsockname()
+    views = [memoryview(b"a-b-")[::2], Datagram(memoryview(b"c-d-")[::2], host, port)]
+    nonsense = [
+        Datagram(b"x", 5, port),
+        Datagram(b"x", [host], port),
+        Datagram(b"x", host, [port]),
+        Datagram(b"x", host, "80"),
+        Datagram(b"x", "a\0b", port),
+        Datagram(b"x", "\ud800", port),
+        Datagram(None, host, port),
+    ]
+    counts = sent([*nonsense, *views], UDPSender(host, port))
+    assert (counts["unsuitable"], counts["sent"]) == (len(nonsense), 2)
+    assert [plain.recv(9), plain.recv(9)] == [b"ab", b"cd"]
+
+
+@pytest.mark.parametrize(
+    ("make", "sentence"),
+    [
+        (lambda: UDPSender(5, 5), "5 is not a host"),
+        (lambda: UDPReceiver(0, None), "None is not a host"),
+        (lambda: UDP(0, 5), "5 is not a host"),
+        (lambda: UDP(peer="127.0.0.1:5004"), "it is a pair"),
+        (lambda: UDP(peer=("127.0.0.1",)), "it is a pair"),
+        (lambda: UDP(peer=5004), "it is a pair"),
+        (lambda: UDP(peer=(5, 5)), "5 is not a host"),
+        (lambda: UDP(linger="1"), "a number of seconds"),
+        (lambda: UDPReceiver(0, receive_buffer=float("nan")), "whole number of bytes"),
+        (lambda: UDPReceiver(0, receive_buffer="1 MB"), "whole number of bytes"),
+    ],
+)
+def test_wrong_types_are_refused_when_it_is_made(make, sentence):
+    """What is of a wrong type is said in a sentence, and not by the socket later."""
+    with pytest.raises(ValueError, match=sentence):
+        make()
+
+
+def test_a_peer_of_the_other_kind_of_address():
+    """IPv6 from a socket of IPv4, or the reverse, is no matter of spelling."""
+    for host, peer in (("127.0.0.1", "::1"), ("::1", "127.0.0.1")):
+        with pytest.raises(ComponentFailed, match="give it a host= of the same kind"):
+            UDP(0, host, peer=(peer, 5004)).run()
+
+
 @pytest.mark.skipif(subprocess.call(["which", "socat"], stdout=-3) != 0, reason="needs socat")
 def test_against_socat(plain):
     """The echo of socat answers what a UDP peer sends it."""
