@@ -11,7 +11,6 @@ from __future__ import annotations
 import io
 import tempfile
 import time
-from collections.abc import Iterator
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -24,44 +23,39 @@ from support.figures import Bench, main
 from support.parts import Sink, Source
 from support.processes import alone
 
-from kamesh import Component, Graphline, Pipeline
+from kamesh import Graphline, Pipeline
 from kamesh.components.media import (
     Decode,
+    DeviceSource,
     Encode,
     FileSource,
     MediaPacket,
+    MediaPipeline,
     Mix,
     MuxMPEGTS,
     PacketSource,
+    Record,
     StreamHeader,
-    TestCard,
+    decoders,
+    encoding,
+    reader,
 )
 from kamesh.components.media.demuxing import Demuxer, open_media
 from kamesh.components.sources import NullSink
 
+# what the components import when they start is imported before, as PyAV is for the bare loop
+STARTED = (decoders, encoding, reader)
 SIZE, RATE = (640, 360), 25
 OPTIONS = {"preset": "veryfast", "tune": "zerolatency", "maxrate": "2500000", "bufsize": "2500000"}
 INPUTS, SAMPLES = 8, 1024  # sounds that are mixed, and samples in a piece of one
 
 
 def make_film(path: Path, seconds: int) -> float:
-    """Write the film; give how many pictures it has."""
-    card = TestCard(SIZE, seconds=seconds, realtime=False)
-    parts: dict[str, Component] = {"CARD": card, "ENCODE": Encode(), "TS": MuxMPEGTS(), "OUT": Sink()}
-    with path.open("wb") as file:
-
-        class Write(Sink):
-            def main(self) -> Iterator[None]:
-                while not self.stopping():
-                    for chunk in self.inbox:
-                        file.write(chunk.data)
-                    yield self.pause()
-
-        parts["OUT"] = Write()
-        Graphline(**parts, linkages={
-            ("CARD", "outbox"): ("ENCODE", "inbox"), ("CARD", "audio"): ("ENCODE", "audio"),
-            ("ENCODE", "outbox"): ("TS", "inbox"), ("TS", "outbox"): ("OUT", "inbox"),
-        }).run()  # fmt: skip
+    """Write the film: FFmpeg's moving test picture and a tone; give how many pictures it has."""
+    size = "x".join(map(str, SIZE))
+    picture = f"testsrc2=size={size}:rate={RATE}:duration={seconds}[out0]"
+    source = DeviceSource(f"{picture};sine=sample_rate=48000:duration={seconds}[out1]", "lavfi")
+    MediaPipeline(source, Encode(), MuxMPEGTS(), Record(path)).run()
     return seconds * RATE
 
 
@@ -165,7 +159,7 @@ def mux_loop(path: Path, rounds: int) -> float:
         for _ in range(rounds):
             file = io.BytesIO()
             with av.open(file, "w", format="mpegts") as out:
-                streams = {True: out.add_stream_from_template(video), False: out.add_stream_from_template(audio)}
+                streams = [out.add_stream_from_template(one) for one in (audio, video)]
                 for is_video, data, pts, dts, key in kept:
                     packet = av.Packet(data)
                     packet.pts, packet.dts, packet.is_keyframe = pts, dts, key
