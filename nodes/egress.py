@@ -38,6 +38,7 @@ class Egress:
     """Where a linkage leaves this node."""
 
     in_turns = True
+    unopened = UNOPENED
 
     def __init__(
         self, peers: Peers, peer: str, source: str, sink: str, *, policy: str = "block",
@@ -49,7 +50,7 @@ class Egress:
         self.policy = policy
         self.path = f"to {peer}/{sink}"
         self.counts = counts  # whether the node waits for it before it ends
-        self.inbox = Inbox("egress", self, bound=UNOPENED)
+        self.inbox = Inbox("egress", self, bound=self.unopened)
         self.sent = 0
         self.undelivered = 0
         self.state = "opening"
@@ -81,33 +82,41 @@ class Egress:
 
     def pump(self) -> None:
         """Give the link what it has room for."""
-        queue, link_, number = self.inbox.queue, self._link, self.number
+        link_, number = self._link, self.number
         if self.state == "over":
             return
-        while queue:
+        while self.some():
             room = link_.room(number)
             if room <= 0:
                 break
-            count = min(room, len(queue))
-            if count < len(queue):
-                batch = [queue.popleft() for _ in range(count)]
-            else:
-                batch = list(queue)
-                queue.clear()
+            batch = self.take(room)
             try:
                 link_.send(number, batch, self._peers.now())
             except Unsendable as error:
-                self._refuse(error, batch)
+                self.refuse(error, batch)
                 continue
-            self.sent += count
+            self.sent += len(batch)
         self.inbox.took()
-        if self.inbox.ended and not self._finished:
+        if self.inbox.ended and not (self._finished or self.some()):
             self._finished = True
             self.state = "ending"
             link_.finish(number, self.inbox.failure, self._peers.now())
         self._peers.touch(link_)
 
-    def _refuse(self, error: Unsendable, batch: list[object]) -> None:
+    def some(self) -> bool:
+        """Say whether anything is to be sent."""
+        return bool(self.inbox.queue)
+
+    def take(self, room: int) -> list[object]:
+        """Take what is sent next, at most `room` messages."""
+        queue = self.inbox.queue
+        if room < len(queue):
+            return [queue.popleft() for _ in range(room)]
+        batch = list(queue)
+        queue.clear()
+        return batch
+
+    def refuse(self, error: Unsendable, batch: list[object]) -> None:
         """Fail the sender of a message that cannot travel; what was with it goes on."""
         bad = error.index
         self.inbox.queue.extendleft(reversed(batch[:bad] + batch[bad + 1 :]))

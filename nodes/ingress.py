@@ -60,7 +60,11 @@ class Ingress:
         self._ending: tuple[Failure | Unlinked | None] | None = None
         self._told = False  # that the component here has ended
         self.linkage: Linkage = link(self.outbox, inbox, policy=policy)
-        inbox.hearers += (self._consumed,)
+        self.hear()
+
+    def hear(self) -> None:
+        """Ask to be told when the component has come back from what it took."""
+        self._inbox.hearers += (self._consumed,)
 
     # -- as the owner of its outbox
 

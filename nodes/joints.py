@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Container
 from typing import TYPE_CHECKING
 
-from kamesh.errors import KameshError
+from kamesh.errors import KameshError, UnknownBox
 from kamesh.errors import LinkageRefused as AlreadyLinked
 from kamesh.inbox import Inbox
 from kamesh.link import (
@@ -34,10 +34,12 @@ from kamesh.link import (
 from kamesh.linking import sever
 from kamesh.messages import Shutdown
 from kamesh.nodes.egress import Egress
+from kamesh.nodes.guests import Guest
 from kamesh.nodes.hosting import Hosting
 from kamesh.nodes.ingress import ENDED, Ingress
 from kamesh.nodes.peers import Peers
 from kamesh.nodes.pipes import Pipes
+from kamesh.nodes.tapping import Tapping
 from kamesh.owner import Policy
 from kamesh.wiring import Dealer, link
 
@@ -77,6 +79,11 @@ class Joints:
     def drained(self) -> bool:
         """Whether all that was sent to other nodes has been consumed there."""
         return not any(e.counts for e in self.egresses.values())
+
+    @property
+    def tapped(self) -> bool:
+        """Whether there is anything that observers have not seen."""
+        return any(isinstance(e, Tapping) for e in self.egresses.values())
 
     def settled(self, gone: Container[str]) -> bool:
         """Whether all who send here, but for those who are gone, know what became of what they sent."""
@@ -147,9 +154,10 @@ class Joints:
         return self._egress(node, _dotted(planned.source), _dotted(sink), policy).inbox
 
     def _egress(
-        self, node: str, source: str, sink: str, policy: str, *, counts: bool = True
+        self, node: str, source: str, sink: str, policy: str, *,
+        kind: type[Egress] = Egress, counts: bool = True,
     ) -> Egress:
-        egress = Egress(
+        egress = kind(
             self._peers, node, source, sink, policy=policy, counts=counts,
             over=self._egress_over, trouble=lambda why: self.trouble(why),
         )
@@ -159,7 +167,7 @@ class Joints:
     def _egress_over(self, egress: Egress) -> None:
         self.egresses.pop((egress.peer, egress.number), None)
         self._refusals.pop((egress.peer, egress.number), None)
-        if not egress.counts:
+        if isinstance(egress, Tapping):
             sever(egress.inbox)
         self.over()
 
@@ -170,7 +178,7 @@ class Joints:
 
     # -- making and undoing while all runs
 
-    def add(self, source: str, node: str, sink: str, policy: str, *, counts: bool = True) -> None:
+    def add(self, source: str, node: str, sink: str, policy: str) -> None:
         """Link an outbox of this node to a box of another, or of this one."""
         outbox = self._hosting.outbox(source)
         if node == self.node:
@@ -178,10 +186,37 @@ class Joints:
         elif any((e.peer, e.source, e.sink) == (node, source, sink) for e in self.egresses.values()):
             raise AlreadyLinked(f"{self.node}/{source} is linked to {node}/{sink} already")
         else:
-            inbox = self._egress(node, source, sink, policy, counts=counts).inbox
-            if counts:
-                self._peers.want(node)
+            inbox = self._egress(node, source, sink, policy).inbox
+            self._peers.want(node)
         link(outbox, inbox, policy=Policy(policy), fanout="all")
+
+    def tap(self, source: str, observer: str, sink: str, policy: str) -> None:
+        """Copy what an outbox sends to an observer; the node waits for one that blocks before it ends."""
+        outbox, kept = self._hosting.outbox(source), Policy(policy)
+        waits = kept is Policy.BLOCK
+        tapping = self._egress(observer, source, sink, policy, kind=Tapping, counts=waits)
+        link(outbox, tapping.inbox, policy=kept, fanout="all")
+
+    # -- guests
+
+    def guest(self, observer: str, source: str) -> Guest:
+        """Find what an observer sends from `source`; UnknownBox if it sends nothing from there."""
+        for one in self.ingresses:
+            if isinstance(one, Guest) and (one.peer, one.source) == (observer, source):
+                return one
+        raise UnknownBox(f"{observer} sends nothing from {source!r}")
+
+    def part_with(self, guest: Guest) -> int:
+        """Let a guest leave; give how many of its messages have found room."""
+        self.ingresses.remove(guest)
+        self._by_number.pop((guest.peer, guest.number), None)
+        return guest.leave()
+
+    def dismiss_guests(self, reason: str) -> None:
+        """Have all guests leave: they are no part of what the node waits for."""
+        for one in [i for i in self.ingresses if isinstance(i, Guest)]:
+            self.part_with(one)
+            one.dismiss(reason)
 
     # -- what links say
 
@@ -197,6 +232,7 @@ class Joints:
             case Finished(number, failure):
                 if (ingress := self._by_number.pop((peer, number), None)) is not None:
                     ingress.finished(failure)
+                self._forget_guests()
             case SessionLost(number):
                 if (ingress := self._by_number.pop((peer, number), None)) is not None:
                     log.warning("%s/%s began anew; what it had not sent is lost", peer, ingress.source)
@@ -230,9 +266,20 @@ class Joints:
                 egress.acknowledged()
             case Reset(reason=reason):
                 egress.close(reason)
-                self.component_ended(egress.sink.rpartition(".")[0])
+                self._far_end_over(egress)
             case LinkageRefused(reason=reason):
                 self._refused(peer, egress, reason)
+
+    def _far_end_over(self, egress: Egress) -> None:
+        """Hear that whom an egress leads to has ended; an observer that has seen enough is nobody."""
+        if not isinstance(egress, Tapping):
+            self.component_ended(egress.sink.rpartition(".")[0])
+
+    def _forget_guests(self) -> None:
+        """Forget the guests that have left."""
+        over = [i for i in self.ingresses if isinstance(i, Guest) and i.state == "over"]
+        for one in over:
+            self.part_with(one)
 
     def _level(self, peer: str, level: int) -> int:
         return logging.DEBUG if peer in self.watchers else level
@@ -251,7 +298,9 @@ class Joints:
                 link_.refuse(event.number, str(error), self._peers.now())
                 self._peers.touch(link_)
                 return
-            ingress = Ingress(
+            self._forget_guests()
+            kind = Guest if peer in self.watchers else Ingress
+            ingress = kind(
                 self._peers, peer, event.source, event.sink, inbox, _policy(event.policy)
             )
             self.ingresses.append(ingress)
@@ -265,9 +314,9 @@ class Joints:
         """Offer it again for a while: the far component may be just starting."""
         key = (peer, egress.number)
         self._refusals[key] = times = self._refusals.get(key, 0) + 1
-        if reason.endswith(ENDED):
+        if reason.endswith(ENDED) or isinstance(egress, Tapping):
             egress.close(reason)
-            self.component_ended(egress.sink.rpartition(".")[0])
+            self._far_end_over(egress)
         elif times > TIMES:
             egress.refused(reason)
         else:
@@ -277,7 +326,7 @@ class Joints:
         """Hear that all components of a peer have ended well: nobody there takes anything any more."""
         for egress in [e for (name, _), e in self.egresses.items() if name == peer]:
             egress.give_up(f"{peer}/{egress.sink} {ENDED}")
-            self.component_ended(egress.sink.rpartition(".")[0])
+            self._far_end_over(egress)
 
     def lost(self, peer: str, reason: str) -> None:
         """Give up every linkage with a peer that does not come back."""
@@ -285,6 +334,7 @@ class Joints:
             egress.give_up(reason)
         for ingress in [i for i in self.ingresses if i.peer == peer]:
             ingress.lost(reason)
+        self._forget_guests()
 
     def give_up(self, reason: str) -> None:
         """Give up all that leaves."""

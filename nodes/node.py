@@ -174,7 +174,8 @@ class Node:
     async def _settle(self) -> None:
         """Stay until what was sent has arrived, and those who sent here know what became of it.
 
-        Else a failure would take along what came before it, and senders would wait for an answer.
+        Else a failure would take along what came before it, and senders would wait for an answer. An
+        observer that keeps up sees the last of it too.
         """
         try:
             async with asyncio.timeout(DRAIN):
@@ -185,7 +186,8 @@ class Node:
             self.left = self.joints.undelivered()
         deadline = self.peers.now() + SETTLE
         while self.peers.now() < deadline:
-            if self.joints.settled(self.standing.gone() | self._absent.keys()):
+            gone = self.standing.gone() | self._absent.keys()
+            if self.joints.settled(gone) and not self.joints.tapped:
                 return
             await asyncio.sleep(0.01)
 
@@ -196,6 +198,7 @@ class Node:
 
     async def stop(self, grace: float = 5.0) -> None:
         """End in order: sources stop, streams end, links drain; after `grace` seconds end all."""
+        self.joints.dismiss_guests("the node ends")
         self.hosting.finish()
         self._wake.set()
         deadline = asyncio.get_running_loop().time() + grace

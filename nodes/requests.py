@@ -11,9 +11,10 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from kamesh.errors import Full, KameshError, UnknownBox
+from kamesh.errors import Ended, Full, KameshError, UnknownBox
 from kamesh.link import Requested
 from kamesh.nodes.egress import Egress
+from kamesh.nodes.refusals import refusal_of
 from kamesh.nodes.reports import BoxReport, ComponentReport, LinkageReport, LinkReport, NodeReport
 from kamesh.nodes.routes import messages_sent, routes_from
 from kamesh.wiring import unlink
@@ -34,6 +35,7 @@ class Requests:
             "report": self._report,
             "tap": self._tap,
             "send": self._send,
+            "withdraw": self._withdraw,
             "link": self._link,
             "unlink": self._unlink,
             "stop": self._stop,
@@ -50,7 +52,7 @@ class Requests:
                 raise UnknownBox(f"node {node.name} does not know how to {event.verb!r}")
             answer, ok = verb(peer, event.arguments), True
         except (KameshError, TypeError, ValueError, LookupError) as error:
-            answer, ok = str(error), False
+            answer, ok = refusal_of(error), False
         link.reply(event.id, ok, answer, node.peers.now())
         node.peers.touch(link)
 
@@ -58,19 +60,24 @@ class Requests:
         return report_of(self._node)
 
     def _tap(self, peer: str, arguments: Any) -> str:
-        """Copy what an outbox sends to the asking node; a slow reader loses the oldest."""
-        source, sink = arguments
-        self._node.joints.add(source, peer, sink, "drop_oldest", counts=False)
+        """Copy what an outbox sends to the asking observer; the policy says what a slow one misses."""
+        source, sink, policy = arguments
+        self._node.joints.tap(source, peer, sink, policy)
         return str(source)
 
     def _send(self, peer: str, arguments: Any) -> None:
         box, message = arguments
         inbox = self._node.hosting.inbox(box)
         if inbox.closed:
-            raise UnknownBox(f"{self._node.name}/{box}: the component has ended")
+            raise Ended(f"{self._node.name}/{box}: the component has ended")
         if inbox.bound is not None and len(inbox.queue) >= inbox.bound:
             raise Full(f"{self._node.name}/{box} is full: {inbox.bound} messages wait there")
         inbox.deliver(message)
+
+    def _withdraw(self, peer: str, arguments: Any) -> int:
+        """Let an observer feed an inbox no more; the answer is how many of its messages are in."""
+        joints = self._node.joints
+        return joints.part_with(joints.guest(peer, arguments))
 
     def _link(self, peer: str, arguments: Any) -> None:
         source, target_node, sink, policy = arguments
