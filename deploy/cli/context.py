@@ -19,7 +19,37 @@ if TYPE_CHECKING:
     from kamesh.deploy.launching.runs import Run
     from kamesh.nodes.reports import NodeReport
 
-__all__ = ["Connect", "Context", "Talker", "usual"]
+__all__ = ["Connect", "Context", "Fed", "Talker", "Tapped", "usual"]
+
+
+class Tapped(Protocol):
+    """What a tap gives; `kamesh.nodes.taps.Tap` is the real one."""
+
+    dropped: int  # messages that were sent and are not among those given
+    why: str  # why some of them could not be copied; "" if the reader was slow
+
+    def __aiter__(self) -> AsyncIterator[object]:
+        """Give what comes."""
+        ...
+
+    async def aclose(self) -> None:
+        """End the copying."""
+        ...
+
+
+class Fed(Protocol):
+    """What takes many messages for an inbox; `kamesh.nodes.feeding.Feed` is the real one."""
+
+    waits: bool  # for room
+
+    @property
+    def delivered(self) -> int:
+        """How many messages are in the inbox, or were."""
+        ...
+
+    async def send(self, message: object) -> None:
+        """Send a message, waiting for room."""
+        ...
 
 
 class Talker(Protocol):
@@ -29,8 +59,12 @@ class Talker(Protocol):
         """Give a report of every node."""
         ...
 
-    def tap(self, box: str) -> AsyncIterator[object]:
-        """Give every message that an outbox sends from now on."""
+    def tap(self, box: str, policy: str = "drop_oldest") -> Tapped:
+        """Give every message that an outbox sends from now on, as far as `policy` says."""
+        ...
+
+    def feed(self, box: str) -> AbstractAsyncContextManager[Fed]:
+        """Give a linkage into an inbox, for many messages."""
         ...
 
     async def send(self, box: str, message: object) -> None:

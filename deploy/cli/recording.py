@@ -2,7 +2,8 @@
 
 Laws
 1. Recording copies what is sent from now on and holds nobody up: what the recorder or its disk is too
-   slow for is dropped, counted, shown, and noted in the journal.
+   slow for is dropped, counted to the message, shown, and noted in the journal where it is missing. Only
+   under the policy `block` the components recorded wait instead, and nothing is missed.
 2. However it ends (the streams, a time, a count, Ctrl-C, a full disk), the journal is whole up to there,
    and a summary says what is in it.
 """
@@ -10,11 +11,10 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from argparse import Namespace
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager, aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,18 +23,17 @@ from kamesh.components.files import FileError
 from kamesh.components.journal import Info, JournalWriter
 from kamesh.components.journal.writing import records_of
 from kamesh.deploy.cli.boxes import outbox_called
-from kamesh.deploy.cli.context import Context, Talker
+from kamesh.deploy.cli.context import Context, Talker, Tapped
 from kamesh.deploy.cli.progress import Progress, counted, interrupted
 from kamesh.deploy.cli.spool import Spool
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import find_run
 from kamesh.deploy.pictures.showing import count, duration, size
 from kamesh.errors import KameshError, NotSuitable
-from kamesh.nodes.reports import NodeReport
 
 __all__ = ["record"]
 
-EVERY = 1.0  # seconds between two looks at what the nodes had to drop
+EVERY = 1.0  # seconds between two times that it is shown
 TOGETHER = 256  # messages of one record
 
 
@@ -46,27 +45,8 @@ class _Watched:
     number: int
     received: int = 0
     missed: int = 0
+    why: str = ""
     waiting: list[object] = field(default_factory=list)
-    _base: tuple[int, int] | None = None  # sent to us, and sent in all, at the last look
-
-    def look(self, reports: Sequence[NodeReport]) -> int:
-        """Find out how many messages its node has dropped because we were slow; give how many more."""
-        node, _, rest = self.box.partition("/")
-        component, _, name = rest.rpartition(".")
-        me, before = f"observer-{os.getpid()}-", self.missed
-        for report in reports:
-            if report.name != node:
-                continue
-            sent = {c.name: dict(c.outboxes).get(name, 0) for c in report.components}
-            in_all = sent.get(component, 0)
-            ours = [x for x in report.linkages if x.source == self.box and x.sink.startswith(me)]
-            if ours:
-                self._base = ours[0].sent, in_all
-                self.missed = max(self.missed, ours[0].dropped)
-            elif self._base is not None:  # the stream has ended, and our linkage with it
-                expected = self._base[0] + in_all - self._base[1]
-                self.missed = max(self.missed, expected - self.received)
-        return self.missed - before
 
 
 class _Recording:
@@ -85,10 +65,15 @@ class _Recording:
             self.path, Info(time.time(), tuple(boxes)), mode=mode, sync=_sync(options.sync)
         )
         self.began = self._loop.time()
-        self.spool = Spool(self.journal, options.policy, self._failed)
+        self.policy: str = options.policy
+        self.room = asyncio.Event()  # set when the spool, which had none, has room
+        self.spool = Spool(self.journal, options.policy, self._failed, freed=self._freed)
 
     def _failed(self) -> None:
         self._loop.call_soon_threadsafe(self.over.set)
+
+    def _freed(self) -> None:
+        self._loop.call_soon_threadsafe(self.room.set)
 
     @property
     def seconds(self) -> float:
@@ -107,25 +92,52 @@ class _Recording:
 
     async def tap(self, client: Talker, one: _Watched) -> None:
         """Take what one box sends until its stream ends."""
+        tap = client.tap(one.box, self.policy)
         try:
-            async for message in client.tap(one.box):
-                if self.left is not None:
-                    if self.left == 0:
+            async with aclosing(tap):
+                async for message in tap:
+                    if self._takes(one, message, tap):
                         return
-                    self.left -= 1
-                if not one.waiting:
-                    self._loop.call_soon(self._gathered, one, self.seconds)
-                one.received += 1
-                one.waiting.append(message)
-                if len(one.waiting) >= TOGETHER:
-                    self._gathered(one, self.seconds)
-                if self.left == 0:
-                    self.over.set()
-                    return
+                    if self.spool.full:
+                        await self._has_room(one)
         except KameshError as error:
             self.error = self.error or error
         finally:
             self._gathered(one, self.seconds)
+            self._missed(one, tap)
+
+    def _takes(self, one: _Watched, message: object, tap: Tapped) -> bool:
+        """Take a message; say whether it was the last one wanted."""
+        if tap.dropped != one.missed:
+            self._gathered(one, self.seconds)
+            self._missed(one, tap)
+        if self.left == 0:
+            return True
+        if not one.waiting:
+            self._loop.call_soon(self._gathered, one, self.seconds)
+        one.received += 1
+        one.waiting.append(message)
+        if len(one.waiting) >= TOGETHER:
+            self._gathered(one, self.seconds)
+        if self.left is not None:
+            self.left -= 1
+            if self.left == 0:
+                self.over.set()
+        return self.left == 0
+
+    async def _has_room(self, one: _Watched) -> None:
+        """Wait until the disk has caught up: the tap, and so the component, waits meanwhile."""
+        self._gathered(one, self.seconds)
+        while self.spool.full:
+            self.room.clear()
+            if self.spool.full:
+                await self.room.wait()
+
+    def _missed(self, one: _Watched, tap: Tapped) -> None:
+        """Note what the node has dropped because this recorder was too slow."""
+        more, one.missed, one.why = tap.dropped - one.missed, tap.dropped, tap.why
+        if more:
+            self.spool.missed(one.number, more)
 
     def _gathered(self, one: _Watched, seconds: float) -> None:
         """Hand over what has come together."""
@@ -136,16 +148,6 @@ class _Recording:
         except (Unsendable, ValueError) as error:  # it has crossed a link, so it can: but for its size
             self.error = self.error or NotSuitable(f"{one.box} cannot be recorded: {error}")
             self.over.set()
-
-    async def look(self, client: Talker) -> None:
-        """Find out what was missed before it came here."""
-        try:
-            reports = await client.nodes()
-        except KameshError:
-            return  # the tap itself says so
-        for each in self.watched:
-            if more := each.look(reports):
-                self.spool.missed(each.number, more)
 
     def shown(self) -> str:
         """Say how it stands."""
@@ -188,8 +190,6 @@ async def _go_on(
                     {over, all_ended}, timeout=min(EVERY, left),
                     return_when=asyncio.FIRST_COMPLETED,
                 )
-                if recording.left != 0:  # what passes after the last one is not missed
-                    await recording.look(client)
                 shown.show(recording.shown())
             seconds = recording.seconds
     finally:
@@ -232,6 +232,9 @@ def _summary(recording: _Recording, options: Namespace, context: Context) -> int
             f"{counted(missed)} missed: this recorder or its disk was too slow ({options.policy}); "
             f"the journal says where"
         )
+    for each in recording.watched:
+        if each.why:
+            context.remark(f"some of what {each.box} sent cannot be recorded: it {each.why}")
     if recording.error is not None:
         raise recording.error
     return Exit.OK

@@ -4,6 +4,7 @@ Laws
 1. A message is due by the time it was recorded at, and waits while its inbox is full: none is left out,
    and the lateness of one moves none after it.
 2. What cannot be read of a journal is said, and all before it is played.
+3. Ctrl-C ends it at once, whatever is full; those counted as played are in the inbox, no more and no fewer.
 """
 
 from __future__ import annotations
@@ -11,29 +12,27 @@ from __future__ import annotations
 import asyncio
 from argparse import Namespace
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from kamesh.codec import standin
 from kamesh.components.files import FileError
-from kamesh.components.journal import JournalReader, NotAJournal, Pace, Record, open_journal
+from kamesh.components.journal import JournalReader, Pace, Record, open_journal
 from kamesh.deploy.cli.boxes import inbox_called
-from kamesh.deploy.cli.context import Context, Talker
+from kamesh.deploy.cli.context import Context, Fed, Talker
 from kamesh.deploy.cli.progress import Progress, counted, interrupted
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.runs import find_run
 from kamesh.deploy.pictures.showing import count, duration, size
 from kamesh.deploy.pictures.tables import table
-from kamesh.errors import Full, NotSuitable, UnknownName
+from kamesh.errors import NotSuitable, UnknownName
 from kamesh.linking import did_you_mean
 from kamesh.nodes.reports import NodeReport
 
 __all__ = ["replay"]
 
-FIRST_WAIT, LONGEST_WAIT = 0.002, 0.1  # seconds until a full inbox is tried again
-SAID = 1.0  # seconds that an inbox may be full before it is said
 LATE = 0.1  # seconds from which a message counts as late
 
 
@@ -58,11 +57,11 @@ async def replay(options: Namespace, context: Context) -> int:
 
 @contextmanager
 def _opened(file: str) -> Iterator[JournalReader]:
-    """Open the journal; a file that is none is a mistake in what was asked."""
+    """Open the journal; a file that cannot be read is a mistake in what was asked."""
     with ExitStack() as stack:
         try:
             journal = stack.enter_context(open_journal(file))
-        except (FileError, NotAJournal) as error:
+        except FileError as error:
             raise NotSuitable(str(error)) from error
         yield journal
 
@@ -111,25 +110,40 @@ class _Playing:
     targets: dict[int, str]
     client: Talker
     context: Context
-    messages: int = 0
+    sent: int = 0
     late: int = 0
-    over: asyncio.Event = field(default_factory=asyncio.Event)
+    feeds: dict[str, Fed] = field(default_factory=dict)
 
-    async def once(self, began: float, passed: float) -> bool:
+    @property
+    def messages(self) -> int:
+        """How many messages are in the inboxes, or were."""
+        return sum(feed.delivered for feed in self.feeds.values())
+
+    async def play(self, again: bool) -> None:
+        """Play it, and `again` and again if so told; when it is cancelled, nothing is waited for."""
+        began = asyncio.get_running_loop().time()
+        async with AsyncExitStack() as stack:
+            for box in dict.fromkeys(self.targets.values()):
+                self.feeds[box] = await stack.enter_async_context(self.client.feed(box))
+            passed = 0.0
+            while await self._once(began, passed) and again:
+                passed += self.pace.lap(self.journal.length)
+
+    async def _once(self, began: float, passed: float) -> bool:
         """Play it once, `passed` recorded seconds after the beginning; say whether there was anything."""
-        loop, before = asyncio.get_running_loop(), self.messages
+        loop, before = asyncio.get_running_loop(), self.sent
         for record in self._records():
             due = began + self.pace.due(record.seconds + passed)
-            if await self._over_by(due - loop.time()):
-                return False
-            if self.pace.speed and loop.time() - due > LATE:
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
+            elif self.pace.speed and loop.time() - due > LATE:
                 self.late += record.count
+            feed = self.feeds[self.targets[record.box]]
             for message in standin.decode(record.payload, record.buffers):
-                if not await self._send(self.targets[record.box], message):
-                    return False
-                self.messages += 1
-        await self._over_by(began + self._lap(passed) - loop.time())
-        return self.messages > before
+                await feed.send(message)
+                self.sent += 1
+        await asyncio.sleep(max(0.0, began + self._lap(passed) - loop.time()))
+        return self.sent > before
 
     def _lap(self, passed: float) -> float:
         return self.pace.due(self.pace.start + self.pace.lap(self.journal.length) + passed)
@@ -141,50 +155,25 @@ class _Playing:
             if record.box in self.targets and self.pace.played(record.seconds):
                 yield record
 
-    async def _send(self, box: str, message: object) -> bool:
-        """Put a message into an inbox, waiting while it is full; False if it is told to end before."""
-        wait, waited = FIRST_WAIT, 0.0
-        while not self.over.is_set():
-            try:
-                await self.client.send(box, message)
-            except (Full, UnknownName) as error:
-                if not _is_full(error):
-                    raise
-            else:
-                return True
-            if waited < SAID <= waited + wait:
-                self.context.remark(f"{box} is full: waiting for room")
-            waited += wait
-            await self._over_by(wait)
-            wait = min(LONGEST_WAIT, 2 * wait)
-        return False
-
-    async def _over_by(self, seconds: float) -> bool:
-        """Wait for so long, or until it is told to end; say whether it was."""
-        if seconds > 0 and not self.over.is_set():
-            waiting = asyncio.ensure_future(self.over.wait())
-            await asyncio.wait({waiting}, timeout=seconds)
-            waiting.cancel()
-        return self.over.is_set()
-
-
-def _is_full(error: Exception) -> bool:
-    """Say whether a node has no room; what it answers is told apart by its sentence."""
-    return isinstance(error, Full) or " is full: " in str(error)
-
 
 async def _go_on(playing: _Playing, options: Namespace, context: Context) -> int:
-    loop = asyncio.get_running_loop()
+    """Play until the end, or until told to end."""
+    loop, over = asyncio.get_running_loop(), asyncio.Event()
     began = loop.time()
     showing = asyncio.ensure_future(_show(playing, context))
+    told_to = asyncio.ensure_future(over.wait())
+    work = asyncio.ensure_future(playing.play(options.loop))
     try:
-        with interrupted(playing.over):
-            passed = 0.0
-            while await playing.once(began, passed) and options.loop:
-                passed += playing.pace.lap(playing.journal.length)
+        with interrupted(over):
+            await asyncio.wait({work, told_to}, return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                work.cancel()
+            with suppress(asyncio.CancelledError):
+                await work
     finally:
-        showing.cancel()
-        await asyncio.gather(showing, return_exceptions=True)
+        for task in (showing, told_to, work):
+            task.cancel()
+        await asyncio.gather(showing, told_to, work, return_exceptions=True)
         seconds = loop.time() - began
         told = {"file": playing.journal.name, "messages": playing.messages}
         if options.json:
@@ -197,16 +186,25 @@ async def _go_on(playing: _Playing, options: Namespace, context: Context) -> int
             )
         if trouble := playing.journal.trouble():
             context.remark(trouble)
-    if playing.over.is_set() and not options.loop:
+    if over.is_set() and not options.loop:
         return Exit.INTERRUPTED
     return Exit.OK
 
 
 async def _show(playing: _Playing, context: Context) -> None:
+    """Show, every second, how many are played, and say once of each inbox that it is full."""
+    stood: dict[str, int] = {}  # of those that waited a second ago, how many they had taken
+    said: set[str] = set()
     with Progress(context.err) as progress:
         while True:
             await asyncio.sleep(1.0)
             progress.show(f"{counted(playing.messages)} played")
+            waiting = {box: f.delivered for box, f in playing.feeds.items() if f.waits}
+            for box, taken in waiting.items():
+                if stood.get(box) == taken and box not in said:
+                    said.add(box)
+                    context.remark(f"{box} is full: waiting for room")
+            stood = waiting
 
 
 def _info(journal: JournalReader, options: Namespace, context: Context) -> int:

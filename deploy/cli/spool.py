@@ -4,7 +4,8 @@ A thread of its own writes, so that a slow disk never delays what is seen, and n
 
 Laws
 1. It holds so many bytes and no more; what has no room is dropped as its policy says, counted, and noted
-   in the journal where it is missing.
+   in the journal where it is missing. Under `block` nothing is: whoever puts in looks whether it is
+   `full` first, and is told when it has been `freed`.
 2. When writing fails, whoever waits for it is told, and what was written before is whole.
 """
 
@@ -19,7 +20,7 @@ from kamesh.components.journal import JournalWriter, Record
 
 __all__ = ["POLICIES", "Spool"]
 
-POLICIES = ("drop_oldest", "drop_newest")
+POLICIES = ("drop_oldest", "drop_newest", "block")
 MOST = 64 * 1024 * 1024  # bytes that wait for the disk
 PATIENCE = 30.0  # seconds that a disk may take for the last of it
 
@@ -28,17 +29,19 @@ class Spool:
     """Gives records to a journal from a thread of its own.
 
     Example: `spool = Spool(journal, "drop_oldest", failed=stop.set); spool.put(record)`, and at the end
-    `spool.close(seconds)`. `failed` is called from that thread.
+    `spool.close(seconds)`. `failed` is called from that thread, and so is `freed`.
     """
 
     def __init__(
-        self, journal: JournalWriter, policy: str, failed: Callable[[], None], most: int = MOST
+        self, journal: JournalWriter, policy: str, failed: Callable[[], None], most: int = MOST,
+        freed: Callable[[], None] = lambda: None,
     ) -> None:
         """Begin to write."""
         self.error: FileError | None = None
         self.dropped: Counter[int] = Counter()  # messages, by box
         self._untold: Counter[int] = Counter()
         self._journal, self._policy, self._failed, self._most = journal, policy, failed, most
+        self._freed = freed
         self._waiting: deque[Record] = deque()
         self._bytes = 0
         self._last = 0.0  # seconds of the record written last
@@ -47,11 +50,16 @@ class Spool:
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
+    @property
+    def full(self) -> bool:
+        """Whether, under `block`, nothing should be put in before it is `freed`."""
+        return self._policy == "block" and self._bytes >= self._most and self.error is None
+
     def put(self, record: Record) -> None:
         """Take a record, or drop it or older ones where there is no room."""
         size = record.bytes
         with self._changed:
-            while self._waiting and self._bytes + size > self._most:
+            while self._waiting and self._bytes + size > self._most and self._policy != "block":
                 if self._policy == "drop_newest":
                     self._drop(record)
                     return
@@ -79,10 +87,12 @@ class Spool:
                         lambda: bool(self._waiting or self._ends), self._journal.wait()
                     )
                     records, self._waiting = self._waiting, deque()
-                    self._bytes = 0
+                    freed, self._bytes = self.full, 0
                     untold, self._untold = self._untold, Counter()
                     if self._ends and not records and not untold:
                         return
+                if freed:
+                    self._freed()
                 self._write(records, untold)
         except FileError as error:
             self.error = error

@@ -192,8 +192,9 @@ def _of_record(parser: ArgumentParser) -> None:
     parser.add_argument("-n", "--count", type=_whole(1), metavar="N", help="end after N messages")
     parser.add_argument("--force", action="store_true", help="write over FILE if it exists")
     parser.add_argument(
-        "--policy", choices=("drop_oldest", "drop_newest"), default="drop_oldest",
-        help="what is missed when the disk is too slow (default: %(default)s)",
+        "--policy", choices=("drop_oldest", "drop_newest", "block"), default="drop_oldest",
+        help="what is missed when the recorder or its disk is too slow; block misses nothing: the "
+        "components that are recorded wait for it instead (default: %(default)s)",
     )
     parser.add_argument(
         "--sync", default="none", metavar="WHEN",

@@ -9,7 +9,8 @@ import asyncio
 import math
 import time
 from argparse import Namespace
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterable
+from contextlib import aclosing
 
 from kamesh.deploy.cli.context import Context
 from kamesh.deploy.exits import Exit
@@ -69,8 +70,11 @@ class Rate:
 async def echo(options: Namespace, context: Context) -> int:
     """Show every message that an outbox sends, until its stream ends."""
     left = options.count
-    async with context.connect(find_run(options.run)) as client:
-        async for message in client.tap(options.box):
+    async with (
+        context.connect(find_run(options.run)) as client,
+        aclosing(client.tap(options.box)) as tap,
+    ):
+        async for message in tap:
             if options.json:
                 context.say_json(as_json(message))
             else:
@@ -100,7 +104,7 @@ async def hz(options: Namespace, context: Context) -> int:
     return Exit.OK
 
 
-async def _count(messages: AsyncIterator[object], rate: Rate) -> None:
+async def _count(messages: AsyncIterable[object], rate: Rate) -> None:
     async for _ in messages:
         rate.happened(time.monotonic())
 

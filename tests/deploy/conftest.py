@@ -41,6 +41,43 @@ NODE = NodeReport(
 )
 
 
+class FakeTap:
+    """Stands for a tap: gives what it was made with; "dropped" are missed at once."""
+
+    def __init__(self, client, box, policy):
+        self.client, self.box, self.policy = client, box, policy
+        self.dropped, self.why = 0, ""
+
+    async def __aiter__(self):
+        self.client.asked.append(("tap", self.box))
+        if self.client.error:
+            raise self.client.error
+        for message in self.client.messages:
+            self.dropped, self.why = self.client.dropped
+            yield message
+
+    async def aclose(self):
+        pass
+
+
+class FakeFeed:
+    """Stands for a feed: what is sent by it is asked of the client as one `send` each."""
+
+    def __init__(self, client, box):
+        self.client, self.box = client, box
+        self.waits, self.delivered = False, 0
+
+    async def __aenter__(self):
+        return self
+
+    async def __aexit__(self, *raised):
+        pass
+
+    async def send(self, message):
+        await self.client.send(self.box, message)
+        self.delivered += 1
+
+
 class FakeClient:
     """Stands for the nodes of a run: remembers what was asked, answers what it was given."""
 
@@ -50,16 +87,16 @@ class FakeClient:
         self.messages = []
         self.undone = 1
         self.error = None
+        self.dropped = (0, "")
 
     async def nodes(self):
         return self.reports
 
-    async def tap(self, box):
-        self.asked.append(("tap", box))
-        if self.error:
-            raise self.error
-        for message in self.messages:
-            yield message
+    def tap(self, box, policy="drop_oldest"):
+        return FakeTap(self, box, policy)
+
+    def feed(self, box):
+        return FakeFeed(self, box)
 
     async def send(self, box, message):
         self.asked.append(("send", box, message))

@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import os
 
 import pytest
+from conftest import FakeTap
 
+from kamesh.deploy.cli.lines import lines_of
 from kamesh.deploy.cli.watching import Rate
 from kamesh.deploy.exits import Exit
 from kamesh.nodes.client import NoAnswer
@@ -39,11 +42,12 @@ def test_hz(terminal, run):
 def test_hz_while_nothing_comes(terminal, run):
     """An outbox that is silent has a rate of 0; after so many lines it ends."""
 
-    async def silent(box):
-        await asyncio.sleep(3600)
-        yield None
+    class Silent(FakeTap):
+        async def __aiter__(self):
+            await asyncio.sleep(3600)
+            yield None
 
-    terminal.client.tap = silent
+    terminal.client.tap = lambda box: Silent(terminal.client, box, "drop_oldest")
     assert terminal("hz", "CAMERA.outbox", "-n", "2", "--seconds", "0.01") == Exit.OK
     assert terminal.out.splitlines() == ["0.0 messages/s (0 in 0.0 s)"] * 2
 
@@ -86,8 +90,37 @@ def test_send(terminal, run):
         "one",
         "two",
     ]
+    terminal.client.asked.clear()
+    terminal.read = "1\ntwo\n3\n"
+    assert terminal("send", "B.inbox", "-", "--json") == Exit.MISTAKE
+    assert terminal.err.startswith("kamesh: 'two' is not JSON (")
+    assert terminal.client.asked == [("send", "B.inbox", 1)]
     assert terminal("send", "B.inbox", "hello", "--json") == Exit.MISTAKE
     assert terminal.err.startswith("kamesh: 'hello' is not JSON (")
+
+
+def test_lines_as_they_come(tmp_path):
+    """Lines of a pipe are given while it stays open, those of a file at once; no end is lost."""
+
+    async def pipe() -> list[str]:
+        out, into = os.pipe()
+        with os.fdopen(out, encoding="utf-8") as read, os.fdopen(into, "wb", buffering=0) as write:
+            write.write("one\r\ntwö\nthr".encode())
+            lines = lines_of(read)
+            found = [await anext(lines), await anext(lines)]
+            write.write(b"ee\n\nfour")
+            found += [await anext(lines), await anext(lines)]
+            write.close()
+            return [*found, *[line async for line in lines]]
+
+    async def file() -> list[str]:
+        path = tmp_path / "lines"
+        path.write_text("a\nb")
+        with path.open() as read:
+            return [line async for line in lines_of(read)]
+
+    assert asyncio.run(pipe()) == ["one", "twö", "three", "", "four"]
+    assert asyncio.run(file()) == ["a", "b"]
 
 
 def test_link_and_unlink(terminal, run):

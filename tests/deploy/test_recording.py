@@ -2,24 +2,21 @@
 
 import asyncio
 import json
-import os
 import threading
 from dataclasses import replace
 
 import pytest
-from conftest import NODE
+from conftest import NODE, FakeFeed, FakeTap
 
 from kamesh.codec import encode, standin
 from kamesh.components.files import FileError
 from kamesh.components.journal import Info, JournalWriter, open_journal
 from kamesh.components.journal.format import record_of
 from kamesh.deploy.cli.progress import Progress
-from kamesh.deploy.cli.recording import _Watched
 from kamesh.deploy.cli.spool import Spool
 from kamesh.deploy.exits import Exit
-from kamesh.errors import UnknownName
+from kamesh.errors import Ended
 from kamesh.nodes.client import NoAnswer
-from kamesh.nodes.reports import LinkageReport
 
 BOX = "studio/CAMERA.outbox"
 
@@ -81,11 +78,12 @@ class TestRecord:
     def test_it_ends_after_a_time(self, terminal, run):
         """A box that is silent is recorded as silent."""
 
-        async def silent(box):
-            yield "first"
-            await asyncio.sleep(3600)
+        class Silent(FakeTap):
+            async def __aiter__(self):
+                yield "first"
+                await asyncio.sleep(3600)
 
-        terminal.client.tap = silent
+        terminal.client.tap = lambda box, policy: Silent(terminal.client, box, policy)
         assert terminal("record", BOX, "x.kj", "--seconds", "0.05") == Exit.OK
         found, reader = held("x.kj")
         assert found == ["first"]
@@ -94,11 +92,12 @@ class TestRecord:
     def test_a_node_that_goes_ends_it_well(self, terminal, run):
         """What came before is kept and counted; then the trouble is told."""
 
-        async def breaks(box):
-            yield "first"
-            raise NoAnswer(f"{box} is seen no more: gone")
+        class Breaks(FakeTap):
+            async def __aiter__(self):
+                yield "first"
+                raise NoAnswer(f"{self.box} is seen no more: gone")
 
-        terminal.client.tap = breaks
+        terminal.client.tap = lambda box, policy: Breaks(terminal.client, box, policy)
         assert terminal("record", BOX, "x.kj") == Exit.NO_ANSWER
         assert terminal.err.endswith(f"kamesh: {BOX} is seen no more: gone\n")
         assert "recorded 1 message in" in terminal.err
@@ -160,35 +159,42 @@ class TestRecord:
         assert held("x.kj")[0] == []
 
 
-class TestMissed:
-    def reports(self, sent, ours=None, dropped=0):
-        """Give a report of an outbox that has sent so many, `ours` of them to this process."""
-        camera = replace(NODE.components[0], outboxes=(("outbox", sent),))
-        links = () if ours is None else (
-            LinkageReport(BOX, f"observer-{os.getpid()}-ab/tap-1.inbox", "drop_oldest", ours,
-                          dropped, "open"),
-        )  # fmt: skip
-        return [replace(NODE, components=(camera,), linkages=links)]
+def test_what_was_missed_is_told(terminal, run):
+    """What the tap counts as missed is in the summary, in the JSON and in the journal."""
+    terminal.client.messages = [1, 2, 3]
+    terminal.client.dropped = (7, "")
+    assert terminal("record", BOX, "x.kj", "--json") == Exit.OK
+    told = json.loads(terminal.out)
+    assert (told["messages"], told["missed"], told["boxes"]) == (3, 7, {BOX: 3})
+    assert "7 messages missed: this recorder or its disk was too slow (drop_oldest)" in terminal.err
+    assert held("x.kj")[1].missed == 7
 
-    def test_while_it_goes_on(self):
-        """The drops of our own linkage are what was missed; each look gives how many more."""
-        one = _Watched(BOX, 0)
-        assert one.look(self.reports(100, ours=10)) == 0
-        assert one.look(self.reports(200, ours=110, dropped=7)) == 7
-        assert one.look(self.reports(300, ours=210, dropped=9)) == 2
-        assert one.missed == 9
 
-    def test_after_the_end(self):
-        """When our linkage has gone with the stream, the outbox's own count tells."""
-        one = _Watched(BOX, 0, received=150)
-        one.look(self.reports(100, ours=10))
-        assert one.look(self.reports(300)) == 60  # 210 were sent to us
-        assert one.look(self.reports(0)) == 0
+def test_what_cannot_be_recorded_is_told(terminal, run):
+    """Messages that cannot travel are missed, with the reason."""
+    terminal.client.messages = [1]
+    terminal.client.dropped = (1, "is a Thing; register it")
+    assert terminal("record", BOX, "x.kj") == Exit.OK
+    assert f"some of what {BOX} sent cannot be recorded: it is a Thing; register it" in terminal.err
 
-    def test_when_nothing_is_known(self):
-        """A node that says nothing of it leaves the count as it is."""
-        one = _Watched(BOX, 0, received=5)
-        assert (one.look([]), one.look(self.reports(7)), one.missed) == (0, 0, 0)
+
+@pytest.mark.parametrize("policy", ["drop_oldest", "drop_newest", "block"])
+def test_the_policy_is_the_taps_too(terminal, run, policy, monkeypatch):
+    """What is missed is decided where the messages are sent."""
+    taps = []
+    real = terminal.client.tap
+    monkeypatch.setattr(terminal.client, "tap", lambda *words: taps.append(words) or real(*words))
+    assert terminal("record", BOX, "x.kj", "--policy", policy) == Exit.OK
+    assert taps == [(BOX, policy)]
+
+
+def test_a_disk_that_is_waited_for(terminal, run, monkeypatch):
+    """Under "block" a spool that is full makes the tap wait, and all that comes is kept."""
+    monkeypatch.setattr(Spool.__init__, "__defaults__", (1, *Spool.__init__.__defaults__[1:]))
+    terminal.client.messages = list(range(5000))
+    assert terminal("record", BOX, "x.kj", "--policy", "block", "--json") == Exit.OK
+    assert json.loads(terminal.out)["missed"] == 0
+    assert held("x.kj")[0] == list(range(5000))
 
 
 class Slow:
@@ -214,6 +220,26 @@ class Slow:
 
     def close(self, seconds):
         self.end = seconds
+
+
+def test_a_spool_that_blocks():
+    """Under "block" it drops nothing, says when it is full, and tells when it no longer is."""
+    disk, freed = Slow(), threading.Event()
+    records = [record_of(n, encode([n])) for n in range(10)]
+    spool = Spool(disk, "block", failed=lambda: None, most=2 * records[0].bytes, freed=freed.set)
+    spool.put(records[0])
+    assert disk.began.wait(20)
+    fullness = []
+    for record in records[1:]:
+        fullness.append(spool.full)
+        spool.put(record)
+    assert fullness == [False, False, *[True] * 7]
+    assert not freed.is_set()
+    disk.may.set()
+    assert freed.wait(20)
+    spool.close(3.0)
+    assert disk.taken == list(range(10))
+    assert not spool.full
 
 
 @pytest.mark.parametrize(
@@ -270,31 +296,32 @@ class TestReplay:
             assert [n for *_, n in terminal.client.asked] == numbers
             assert json.loads(terminal.out)["seconds"] >= seconds
 
-    def test_a_full_inbox_is_waited_for(self, terminal, run, journal):
-        """A message that finds no room is tried again; none is left out, none comes twice."""
-        put, tries = [], []
-
-        async def send(box, message):
-            tries.append(message)
-            if len(tries) % 3:
-                raise UnknownName(f"{box} is full: 8 messages wait there")
-            put.append(message)
-
-        terminal.client.send = send
-        assert terminal("replay", "two.kj", "--map", f"{BOX}=B.inbox", "--speed", "0") == Exit.OK
-        assert put == [0, 2]
-
     def test_an_inbox_that_ends_meanwhile(self, terminal, run, journal):
         """What was played is told, and why it went no further."""
 
         async def send(box, message):
-            raise UnknownName(f"{box}: the component has ended")
+            raise Ended(f"{box} takes nothing more: it has ended")
 
         terminal.client.send = send
-        assert terminal("replay", "two.kj", "--map", f"{BOX}=B.inbox") == Exit.MISTAKE
+        assert terminal("replay", "two.kj", "--map", f"{BOX}=B.inbox") == Exit.FAILED
         assert terminal.err.splitlines()[-2:] == [
-            "played 0 messages in 0.0 s", "kamesh: studio/B.inbox: the component has ended",
+            "played 0 messages in 0.0 s", "kamesh: studio/B.inbox takes nothing more: it has ended",
         ]  # fmt: skip
+
+    def test_an_inbox_that_is_full_is_said_once(self, terminal, run, journal):
+        """While an inbox has no room for more than a second, it is said; then all is played."""
+
+        class Full(FakeFeed):
+            async def send(self, message):
+                self.waits = True
+                await asyncio.sleep(2.5 if message == 0 else 0)
+                self.waits = False
+                await super().send(message)
+
+        terminal.client.feed = lambda box: Full(terminal.client, box)
+        assert terminal("replay", "two.kj", "--map", f"{BOX}=B.inbox", "--speed", "0") == Exit.OK
+        assert terminal.err.count("studio/B.inbox is full: waiting for room") == 1
+        assert [n for *_, n in terminal.client.asked] == [0, 2]
 
     def test_what_is_in_it(self, terminal, journal):
         """Its boxes, their messages, when, how much; and what is missing."""

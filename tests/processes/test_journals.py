@@ -5,9 +5,10 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
 from hosts import Host, until
 
-from kamesh.components.journal import open_journal
+from kamesh.components.journal import Info, JournalWriter, open_journal
 
 NUMBERS = """
 [nodes.source]
@@ -59,6 +60,18 @@ class Slow(Component):
                 self.send(self.recv())
             yield self.pause(0.02)
             yield self.pause(0.02)
+"""
+
+
+STUCK = """
+from kamesh import Component
+
+class Stuck(Component):
+    bounds = {"inbox": 8}
+
+    def main(self):
+        while not self.control.queue:
+            yield self.pause()
 """
 
 
@@ -125,6 +138,58 @@ def test_recorded_in_one_run_and_played_into_another(host: Host) -> None:
     assert slowly.code == 0, slowly
     until(lambda: len(host.read("slowly.txt")) >= len(held), "a full inbox loses nothing")
     assert [int(line) for line in host.read("slowly.txt")] == held
+
+
+@pytest.mark.parametrize("policy", ["block", "drop_oldest", "drop_newest"])
+def test_what_is_recorded_and_what_is_missed_is_what_was_sent(host: Host, policy: str) -> None:
+    """To the message, of a source that is faster than its recorder; with --policy block none is missed."""
+    up(host, "fast.toml", NUMBERS.format(count=10**9, burst=2000), 2)
+    journal = host.folder / "fast.kj"
+    recording = host.start("record", "NUMBERS.outbox", "fast.kj", "--policy", policy, "--json")
+    until(lambda: journal.exists() and journal.stat().st_size > 200_000, "something is recorded")
+    assert host.kamesh("down").code == 0
+    ended = recording.ended()
+    assert ended.code == 0, ended
+    told, held = json.loads(ended.out), numbers(journal)
+    last = int(host.read("kept.txt")[-1])
+    assert held == sorted(set(held))
+    assert len(held) + told["missed"] == last + 1 - held[0], told
+    assert policy != "block" or told["missed"] == 0
+
+
+def test_a_box_that_is_never_read(host: Host) -> None:
+    """Ctrl-C ends a replay into a full inbox at once, and what was played is in the inbox."""
+    host.write("stuck.py", STUCK)
+    host.topology("stuck.toml", KEEP.replace("slowly:Slow", "stuck:Stuck"))
+    assert host.kamesh("up", "stuck.toml").code == 0
+    host.linked(1)
+    path = host.folder / "many.kj"
+    with JournalWriter(path, Info(0.0, ("a/A.outbox",))) as out:
+        for number in range(5000):
+            out.write(0.0, [number])
+        out.close(1.0)
+    replaying = host.start("replay", "many.kj", "SLOW.inbox", "--speed", "0", "--json")
+    replaying.until(lambda one: "SLOW.inbox is full: waiting for room" in one.err, "it is full")
+    replaying.signal(signal.SIGINT)
+    ended = replaying.ended(within=5.0)
+    assert ended.code == 130, ended
+    assert json.loads(ended.out)["messages"] == 8
+    full = host.kamesh("send", "SLOW.inbox", "more")
+    assert full.code == 1
+    assert "SLOW.inbox is full: 8 messages wait there" in full.err
+
+
+def test_many_lines(host: Host) -> None:
+    """`send -` brings each line as it comes, and the component goes on afterwards."""
+    up(host, "other.toml", KEEP.replace("slowly:Slow", "parts:Through"), 1)
+    sending = host.start("send", "KEEP.inbox", "-", feed=True)
+    sending.feed("one\n")
+    until(lambda: host.read("again.txt") == ["one"], "the first line is there")
+    sending.feed("".join(f"{number}\n" for number in range(3000)))
+    assert sending.ended().code == 0
+    assert host.kamesh("send", "KEEP.inbox", "last").code == 0
+    until(lambda: len(host.read("again.txt")) == 3002, "all are there")
+    assert host.read("again.txt") == ["one", *map(str, range(3000)), "last"]
 
 
 def test_killed_while_it_records(host: Host) -> None:
