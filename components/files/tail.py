@@ -16,7 +16,7 @@ from kamesh.components.files.errors import said
 from kamesh.components.files.following import Look, Step, next_step, tail_begin
 from kamesh.components.framing.converting import named
 from kamesh.components.framing.incremental import FramingError
-from kamesh.components.framing.lines import LineSplitter, NotText
+from kamesh.components.framing.lines import LineSplitter, NotText, wrong_byte
 from kamesh.components.sending import shut_down
 
 __all__ = ["Tail"]
@@ -177,10 +177,10 @@ class Tail(ThreadedComponent):
                 if shut_down(self):
                     return
                 self.send(line)
-        except UnicodeDecodeError as error:
+        except UnicodeError as error:
             raise NotText(
-                f"{self.file} is not text in {self._encoding[0]}: there is the byte "
-                f"0x{error.object[error.start]:02x} in it; name another encoding"
+                f"{self.file} is not text in {self._encoding[0]}: {wrong_byte(error)}; name another "
+                f"encoding"
             ) from error
         except FramingError as error:
             raise named(error, str(self.file)) from error

@@ -42,6 +42,7 @@ from kamesh.components.framing.lines import (
     LineTooLong,
     NotText,
     SplitLines,
+    UnknownEncoding,
 )
 from kamesh.components.framing.messagepack import (
     JoinMessagePack,
@@ -135,6 +136,7 @@ __all__ = [
     "SplitNetstrings",
     "SplitPrefixed",
     "SplitRecords",
+    "UnknownEncoding",
     "WrongKey",
     "frame_messages",
 ]

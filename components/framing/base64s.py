@@ -9,7 +9,9 @@ Laws
 from __future__ import annotations
 
 import binascii
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import ClassVar, Literal
 
 from kamesh.components.framing.converting import Joining, Splitting
@@ -20,6 +22,7 @@ __all__ = ["Base64Decoder", "Base64Encoder", "DecodeBase64", "EncodeBase64"]
 Alphabet = Literal["standard", "url"]
 BLANKS = b" \t\r\n"
 TO_URL = bytes.maketrans(b"+/", b"-_")
+OTHER = re.compile(rb"[^A-Za-z0-9+/]")
 FROM_URL = bytes.maketrans(b"-_+/", b"+/  ")  # what is only in the other alphabet becomes a mistake
 
 
@@ -32,9 +35,9 @@ class Base64Encoder(Incremental[bytes, bytes]):
 
     def __init__(self, width: int | None = None, alphabet: Alphabet = "standard") -> None:
         """Begin; ValueError for a width that is no multiple of 4 and for an alphabet there is not."""
-        if width is not None and (width < 4 or width % 4):
+        if width is not None and (not isinstance(width, int) or width < 4 or width % 4):
             raise ValueError(
-                f"lines of Base64 have 4, 8, 12 ... characters (mostly 76), not {width}"
+                f"lines of Base64 have 4, 8, 12 ... characters (mostly 76), not {width!r}"
             )
         self._url = _is_url(alphabet)
         self._width = width
@@ -105,22 +108,29 @@ class Base64Decoder(Incremental[bytes, bytes]):
     def _decoded(self, text: bytes) -> Iterator[bytes]:
         if self._over:
             raise self._bad("something comes after its end")
-        end = text.find(b"=")
-        if 0 <= end < len(text) - 2:  # give what was whole before that
-            self._over = True
-            whole = (end // 4 + 1) * 4
-            yield self._plain(text[:whole])
-            if len(text) > whole:
-                raise self._bad("something comes after its end")
-            return
-        self._over = end >= 0
-        yield self._plain(text)
+        if self._url:
+            text = text.translate(FROM_URL)
+        if b"=" not in text:
+            with suppress(BadFrame):  # it is looked at more closely then
+                yield self._plain(text)
+                return
+        other = OTHER.search(text)  # the end, or a mistake: those before it are good
+        at = other.start() // 4 * 4 if other else len(text)
+        data = self._plain(text[:at])
+        try:
+            data += self._plain(text[at : at + 4])
+        except BadFrame:
+            if data:
+                yield data
+            raise
+        self._over = True
+        yield data
+        if len(text) > at + 4:
+            raise self._bad("something comes after its end")
 
     def _plain(self, text: bytes) -> bytes:
         try:
-            data = binascii.a2b_base64(
-                text.translate(FROM_URL) if self._url else text, strict_mode=True
-            )
+            data = binascii.a2b_base64(text, strict_mode=True)
         except binascii.Error as error:
             raise self._bad(str(error)) from error
         self._before += len(text)

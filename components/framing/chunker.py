@@ -14,15 +14,15 @@ import re
 from collections.abc import Generator, Iterator
 from typing import ClassVar
 
-from kamesh.components.framing.converting import Joining, Splitting
+from kamesh.components.framing.converting import Joining, Splitting, whole
 from kamesh.components.framing.incremental import (
     LONGEST,
     FrameTooLong,
     Incremental,
     as_bytes,
     checked_limit,
+    given_bytes,
 )
-from kamesh.components.sending import shut_down
 
 __all__ = ["MARKER", "Chunker", "DataChunker", "DataDeChunker", "DeChunker"]
 
@@ -37,10 +37,10 @@ class Chunker(Incremental[bytes, bytes]):
     Example: `Chunker(b"<>").feed(b"1 < 2") == [b"<>1 %3C 2"]`.
     """
 
-    def __init__(self, marker: bytes = MARKER) -> None:
+    def __init__(self, marker: bytes | str = MARKER) -> None:
         """ValueError for a marker that could not be told from data."""
         self._marker = _checked(marker)
-        first = marker[:1]
+        first = self._marker[:1]
         self._special = re.compile(b"[%" + re.escape(first) + b"]")
 
     def pieces(self, given: bytes) -> Iterator[bytes]:
@@ -54,7 +54,7 @@ class DeChunker(Incremental[bytes, bytes]):
     Example: `DeChunker(b"<>").feed(b"torn<>one<>two") == [b"one"]`, and `finish()` gives the other.
     """
 
-    def __init__(self, marker: bytes = MARKER, longest: int = LONGEST) -> None:
+    def __init__(self, marker: bytes | str = MARKER, longest: int = LONGEST) -> None:
         """Begin outside of any chunk; ValueError for a marker that could not be told from data."""
         self._marker = _checked(marker)
         self._longest = checked_limit(longest, "chunk")
@@ -130,7 +130,7 @@ class DataChunker(Joining):
 
     outboxes: ClassVar = {**Joining.outboxes, "outbox": "markers and chunks, as bytes"}
 
-    def __init__(self, marker: bytes = MARKER, *, name: str | None = None) -> None:
+    def __init__(self, marker: bytes | str = MARKER, *, name: str | None = None) -> None:
         """ValueError for a marker that could not be told from data."""
         super().__init__(Chunker(marker), name=name)
 
@@ -163,7 +163,7 @@ class DataDeChunker(Splitting):
 
     def __init__(
         self,
-        marker: bytes = MARKER,
+        marker: bytes | str = MARKER,
         longest: int = LONGEST,
         *,
         source: str = "",
@@ -183,7 +183,7 @@ class DataDeChunker(Splitting):
                 yield from self._sending(self._core.flush())
             else:
                 yield self.pause()
-        if not shut_down(self):
+        if whole(self):
             yield from self._sending(self._core.rest())
 
     def details(self) -> dict[str, int]:
@@ -191,13 +191,14 @@ class DataDeChunker(Splitting):
         return {"skipped": self._core.skipped, "damaged": self._core.damaged}
 
 
-def _checked(marker: bytes) -> bytes:
+def _checked(given: bytes | str) -> bytes:
+    marker = given_bytes(given, "a marker")
     if not marker or marker[0] in IN_ESCAPES:
         raise ValueError(
             f"{marker!r} cannot be a marker: it begins with a byte that is neither % nor one of "
             f"0-9 and A-F, as those stand in escapes"
         )
-    return bytes(marker)
+    return marker
 
 
 def _escape(found: re.Match[bytes]) -> bytes:

@@ -62,20 +62,31 @@ class _Secret:
                 "a key is 32 bytes, such as secrets.token_bytes(32) gives; for words, write "
                 "passphrase=..."
             )
+        if passphrase is not None and not isinstance(passphrase, str):
+            raise ValueError(
+                "a passphrase is text, and was given as something else; on a command line, digits "
+                "stand in quotes"
+            )
         if passphrase is not None and not passphrase:
             raise ValueError("a passphrase of no characters protects nothing")
         self._key = None if key is None else bytes(key)
-        self._passphrase = passphrase
+        self._words: bytes | None = None
+        if passphrase is not None:
+            try:
+                self._words = unicodedata.normalize("NFC", passphrase).encode()
+            except UnicodeEncodeError:
+                raise ValueError(
+                    "a passphrase is text, and this one has no form in UTF-8"
+                ) from None
 
     @property
     def is_passphrase(self) -> bool:
-        return self._passphrase is not None
+        return self._words is not None
 
     def derive(self, salt: bytes, cost: int, info: bytes) -> tuple[bytes, bytes]:
         """Give a stream's key, and the bytes by which it is known."""
-        if self._passphrase is not None:
-            words = unicodedata.normalize("NFC", self._passphrase).encode()
-            material = Scrypt(salt=salt, length=KEY, n=1 << cost, r=8, p=1).derive(words)
+        if self._words is not None:
+            material = Scrypt(salt=salt, length=KEY, n=1 << cost, r=8, p=1).derive(self._words)
         else:
             assert self._key is not None
             material = self._key
@@ -99,7 +110,7 @@ class Encryptor(Incremental[bytes, bytes]):
         self._secret = _Secret(key, passphrase)
         if cipher not in CIPHERS:
             raise ValueError(f"there is no cipher {cipher!r}: it is {' or '.join(CIPHERS)}")
-        if cost not in COSTS:
+        if cost not in COSTS or not isinstance(cost, int):
             raise ValueError(f"a cost is {COSTS[0]} to {COSTS[-1]}, and not {cost}")
         self._cipher = CIPHERS[cipher]
         self._cost = cost if self._secret.is_passphrase else 0
@@ -171,7 +182,7 @@ class Decryptor(Incremental[bytes, bytes]):
 
     def rest(self) -> Iterator[bytes]:
         """Raise CutShort unless the last chunk has come."""
-        if not self._over and (self._chunk or self._kept or self._aead):
+        if not self._over:  # an empty stream has one too: who cuts all off is seen as well
             raise CutShort(
                 f"the encrypted stream was cut off after chunk {self._chunk}: {len(self._kept)} "
                 f"bytes were left, and its last chunk never came"

@@ -24,6 +24,7 @@ __all__ = ["METHODS", "Compressor", "Decompressor", "Method"]
 
 Method = Literal["gzip", "zlib", "bz2", "xz", "zstd"]
 PIECE = 65536  # bytes a piece of what is decompressed has at most
+TAKEN = 16384  # bytes looked at in one go: whatever is left of them may be copied again and again
 SLICE = 128  # bytes of zstd looked at in one go: four of them may stand for 128 KiB
 MEMORY = 128 << 20  # bytes that the state of a decompression may take: what every preset needs
 
@@ -149,7 +150,7 @@ class Compressor(Incremental[bytes, bytes]):
     ) -> None:
         """Begin; ValueError for a method or a level there is not, or one that cannot be live."""
         kind = _kind(method, tuple(METHODS))
-        if level is not None and level not in kind.levels:
+        if level is not None and not (isinstance(level, int) and level in kind.levels):
             raise ValueError(
                 f"{method} has the levels {kind.levels[0]} to {kind.levels[-1]}, and not {level}"
             )
@@ -176,7 +177,9 @@ class Decompressor(Incremental[bytes, bytes]):
     """Takes compressed bytes, gives what they stand for. Arguments as Decompress has them."""
 
     def __init__(self, method: Method | Literal["auto"] = "auto", limit: int | None = None) -> None:
-        """Begin; ValueError for a method there is not."""
+        """Begin; ValueError for a method there is not, or a limit that is no number of bytes."""
+        if limit is not None and not (isinstance(limit, int) and limit >= 0):
+            raise ValueError(f"what is decompressed is limited to 0 bytes or more, not {limit!r}")
         if method != "auto":
             _kind(method, ("auto", *METHODS))
         if method == "zstd":
@@ -197,7 +200,10 @@ class Decompressor(Incremental[bytes, bytes]):
             if found is None:
                 return
             self._method, given, self._head = found, self._head, b""
-        kind = METHODS[self._method]
+        for at in range(0, len(given), TAKEN):
+            yield from self._decompressed(given[at : at + TAKEN], METHODS[self._method])
+
+    def _decompressed(self, given: bytes, kind: _Kind) -> Iterator[bytes]:
         while given:
             if self._member is None:
                 given = given.lstrip(b"\0") if self._members and kind.padded else given
@@ -223,7 +229,9 @@ class Decompressor(Incremental[bytes, bytes]):
     def _within_limit(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
             if self._limit is not None and self._made + len(piece) > self._limit:
-                yield piece[: self._limit - self._made]
+                if self._made < self._limit:
+                    yield piece[: self._limit - self._made]
+                    self._made = self._limit
                 raise FrameTooLong(
                     f"what {self._given} bytes stand for is more than the {self._limit} bytes that "
                     f"are allowed"

@@ -81,5 +81,5 @@ class Decompress(ThreadedConverting):
         source: str = "",
         name: str | None = None,
     ) -> None:
-        """Begin; ValueError for a method there is not."""
+        """Begin; ValueError for a method there is not, or a limit that is no number of bytes."""
         super().__init__(Decompressor(method, limit), source=source, name=name)

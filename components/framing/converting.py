@@ -3,6 +3,7 @@
 Laws
 1. One message is worked on at a time, and what it makes is made as there is room for it.
 2. After a Shutdown nothing more is sent, and a stream that broke off there is no mistake.
+   Nothing is made an end of that broke off before it: no last frame, no seal, no hash.
 3. What works long at a message (compression, encryption) does so in a thread.
 """
 
@@ -15,7 +16,7 @@ from kamesh import Component, ThreadedComponent
 from kamesh.components.framing.incremental import FramingError, Incremental, as_bytes
 from kamesh.components.sending import sending, shut_down
 
-__all__ = ["Held", "Joining", "Splitting", "ThreadedConverting", "gathered", "named"]
+__all__ = ["Held", "Joining", "Splitting", "ThreadedConverting", "gathered", "named", "whole"]
 
 Piece = TypeVar("Piece")
 
@@ -58,7 +59,7 @@ class Splitting(Component):
                 yield from self._sending(self._core.pieces(data))
             else:
                 yield self.pause()
-        if not shut_down(self):
+        if whole(self):
             yield from self._sending(self._core.rest())
 
     def _sending(self, frames: Iterable[object]) -> Generator[None, None, None]:
@@ -107,7 +108,7 @@ class Joining(Component):
             yield from sending(self, gathered(held))
             held.release()
             yield self.pause()
-        if not shut_down(self):
+        if whole(self):
             yield from sending(self, gathered(self._core.rest()))
 
     def _framed(self) -> Iterator[bytes]:
@@ -149,7 +150,7 @@ class ThreadedConverting(ThreadedComponent):
                 data = as_bytes(message, self.path)
                 self.bytes_in += len(data)
                 self._send_on(self._core.pieces(data))
-            if not shut_down(self):
+            if whole(self):
                 self._send_on(self._core.rest())
         except FramingError as error:
             if not self.source:
@@ -166,6 +167,11 @@ class ThreadedConverting(ThreadedComponent):
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
         return {"bytes_in": self.bytes_in, "bytes_out": self.bytes_out}
+
+
+def whole(component: Component) -> bool:
+    """Say whether what came to `component` has come to its end: neither stopped nor broken off."""
+    return not shut_down(component) and component.inbox.failure is None
 
 
 def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:

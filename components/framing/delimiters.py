@@ -18,6 +18,7 @@ from kamesh.components.framing.incremental import (
     FrameTooLong,
     Incremental,
     checked_limit,
+    given_bytes,
 )
 
 __all__ = ["DelimiterJoiner", "DelimiterSplitter", "JoinDelimited", "SplitDelimited"]
@@ -34,15 +35,14 @@ class DelimiterSplitter(Incremental[bytes, bytes]):
 
     def __init__(
         self,
-        delimiter: bytes,
+        delimiter: bytes | str,
         *,
         keep: bool = False,
         last: Last = "send",
         longest: int = LONGEST,
     ) -> None:
         """Begin with nothing; ValueError for a delimiter of no bytes."""
-        if not delimiter:
-            raise ValueError("a delimiter has at least one byte")
+        delimiter = _checked(delimiter)
         if last not in ("send", "refuse"):
             raise ValueError(f"a last frame without delimiter: 'send' or 'refuse', not {last!r}")
         self._delimiter = delimiter
@@ -99,11 +99,9 @@ class DelimiterJoiner(Incremental[bytes, bytes]):
     Example: `DelimiterJoiner(b"\0").feed(b"one") == [b"one\0"]`.
     """
 
-    def __init__(self, delimiter: bytes) -> None:
+    def __init__(self, delimiter: bytes | str) -> None:
         """ValueError for a delimiter of no bytes."""
-        if not delimiter:
-            raise ValueError("a delimiter has at least one byte")
-        self._delimiter = delimiter
+        self._delimiter = _checked(delimiter)
 
     def pieces(self, given: bytes) -> Iterator[bytes]:
         """Give the frame and the delimiter; BadFrame if the frame would end sooner."""
@@ -119,9 +117,10 @@ class DelimiterJoiner(Incremental[bytes, bytes]):
 class SplitDelimited(Splitting):
     r"""Takes messages out of bytes in which a delimiter stands behind each.
 
-    `delimiter` is any bytes; with `keep=True` it stays at the end of each message. `last` says what
-    to do with bytes after the last delimiter: "send" them (the default) or "refuse" them, as a stream
-    that was cut. `longest` is how many bytes a message may have (default 1 MiB).
+    `delimiter` is any bytes, or text for its bytes in UTF-8; with `keep=True` it stays at the end of
+    each message. `last` says what to do with bytes after the last delimiter: "send" them (the default)
+    or "refuse" them, as a stream that was cut. `longest` is how many bytes a message may have (default
+    1 MiB).
 
     Example:
         >>> run(SplitDelimited(b"; "), [b"one; tw", b"o;", b" three"])["outbox"]
@@ -135,7 +134,7 @@ class SplitDelimited(Splitting):
 
     def __init__(
         self,
-        delimiter: bytes,
+        delimiter: bytes | str,
         *,
         keep: bool = False,
         last: Last = "send",
@@ -151,7 +150,7 @@ class SplitDelimited(Splitting):
 class JoinDelimited(Joining):
     r"""Makes a stream of bytes of messages, with a delimiter behind each.
 
-    `delimiter` is any bytes that no message holds.
+    `delimiter` is any bytes that no message holds, or text for its bytes in UTF-8.
 
     Example:
         >>> run(JoinDelimited(b"; "), [b"one", b"two"])["outbox"]
@@ -165,6 +164,12 @@ class JoinDelimited(Joining):
 
     outboxes: ClassVar = {**Joining.outboxes, "outbox": "messages and delimiters, as bytes"}
 
-    def __init__(self, delimiter: bytes, *, name: str | None = None) -> None:
+    def __init__(self, delimiter: bytes | str, *, name: str | None = None) -> None:
         """ValueError for a delimiter of no bytes."""
         super().__init__(DelimiterJoiner(delimiter), name=name)
+
+
+def _checked(delimiter: bytes | str) -> bytes:
+    if not (found := given_bytes(delimiter, "a delimiter")):
+        raise ValueError("a delimiter has at least one byte")
+    return found

@@ -8,6 +8,7 @@ Laws
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
@@ -23,6 +24,7 @@ __all__ = [
     "NotBytes",
     "as_bytes",
     "checked_limit",
+    "given_bytes",
 ]
 
 LONGEST = 1 << 20  # bytes a frame may have unless told otherwise: large for a message
@@ -105,8 +107,19 @@ def as_bytes(message: object, who: str) -> bytes:
     raise NotBytes(f"{who} takes bytes, and was sent a message of the type {kind}{way_out}")
 
 
+def given_bytes(given: bytes | str, what: str) -> bytes:
+    """Give an argument as bytes: text, as a command line has it, in UTF-8; ValueError otherwise."""
+    if isinstance(given, str):
+        return given.encode("utf-8", "surrogateescape")
+    if not isinstance(given, bytes):
+        raise ValueError(f"{what} is bytes, or text for UTF-8, and not {given!r}")
+    return given
+
+
 def checked_limit(longest: int, what: str = "frame") -> int:
     """Give `longest` if something can be that long; ValueError otherwise."""
+    if not isinstance(longest, int) or longest > sys.maxsize // 2:
+        raise ValueError(f"a {what} has so many bytes at most: a whole number, and not {longest!r}")
     if longest < 1:
         raise ValueError(f"a {what} of at most {longest} bytes cannot hold anything")
     return longest

@@ -14,9 +14,24 @@ from typing import ClassVar
 
 from kamesh import Component
 from kamesh.components.framing.converting import Splitting
-from kamesh.components.framing.incremental import FrameTooLong, FramingError, Incremental
+from kamesh.components.framing.incremental import (
+    FrameTooLong,
+    FramingError,
+    Incremental,
+    checked_limit,
+)
+from kamesh.errors import KameshError
 
-__all__ = ["LONGEST_LINE", "JoinLines", "LineSplitter", "LineTooLong", "NotText", "SplitLines"]
+__all__ = [
+    "LONGEST_LINE",
+    "JoinLines",
+    "LineSplitter",
+    "LineTooLong",
+    "NotText",
+    "SplitLines",
+    "UnknownEncoding",
+    "wrong_byte",
+]
 
 LONGEST_LINE = 1 << 20  # characters: no line that a person wrote, and still a small message
 
@@ -29,6 +44,10 @@ class NotText(FramingError):
     """Bytes were to be read as text and are none."""
 
 
+class UnknownEncoding(KameshError, LookupError, ValueError):
+    """There is no such encoding of text, or no such way with its mistakes."""
+
+
 class LineSplitter(Incremental[bytes, str]):
     r"""Takes bytes, gives lines.
 
@@ -38,16 +57,16 @@ class LineSplitter(Incremental[bytes, str]):
         lines.feed(b"o\nthree")    # ["two"]
         lines.finish()             # ["three"]
 
-    `encoding` and `errors` as `bytes.decode` has them: "strict" raises UnicodeDecodeError, "replace"
-    puts U+FFFD for what is not text. `longest` in characters.
+    `encoding` and `errors` as `bytes.decode` has them: "strict" raises UnicodeError, "replace" puts
+    U+FFFD for what is not text. `longest` in characters.
     """
 
     def __init__(
         self, encoding: str = "utf-8", errors: str = "strict", longest: int = LONGEST_LINE
     ) -> None:
-        """Begin with nothing; LookupError for an encoding that does not exist."""
-        self._decoder = codecs.getincrementaldecoder(encoding)(errors)
-        self._longest = longest
+        """Begin with nothing; UnknownEncoding for one that does not exist, or is not one of text."""
+        self._decoder = _decoder(encoding, errors)
+        self._longest = checked_limit(longest, "line")
         self._parts: list[str] = []  # of the line that is not finished
         self._length = 0
         self.lines = 0  # complete so far
@@ -68,15 +87,19 @@ class LineSplitter(Incremental[bytes, str]):
             self.lines += 1
             yield last
 
-    def _decoded(self, data: bytes) -> tuple[str, UnicodeDecodeError | None]:
+    def _decoded(self, data: bytes) -> tuple[str, UnicodeError | None]:
         """Decode `data` as far as it is text."""
         state = self._decoder.getstate()
         try:
             return self._decoder.decode(data), None
-        except UnicodeDecodeError as error:
+        except UnicodeError:  # some encodings do not say where: byte by byte all of them do
             self._decoder.setstate(state)
-            good = error.start - (len(error.object) - len(data))  # what it had kept comes first
-            return self._decoder.decode(data[: max(good, 0)]), error
+        good: list[str] = []
+        try:
+            good.extend(self._decoder.decode(data[at : at + 1]) for at in range(len(data)))
+        except UnicodeError as error:
+            return "".join(good), error
+        return "".join(good), None
 
     def _split(self, text: str) -> Iterator[str]:
         first, *others = text.split("\n")
@@ -141,16 +164,16 @@ class SplitLines(Splitting):
         source: str = "what came",
         name: str | None = None,
     ) -> None:
-        """Begin with nothing; LookupError for an encoding that does not exist."""
+        """Begin with nothing; UnknownEncoding for one that does not exist."""
         super().__init__(LineSplitter(encoding, errors), source=source, name=name)
         self.encoding = encoding
 
     def _explained(self, error: ValueError) -> Exception:
-        if not isinstance(error, UnicodeDecodeError):
+        if not isinstance(error, UnicodeError):
             return super()._explained(error)
         return NotText(
-            f"{self.source} is not text in {self.encoding}: after line {self._core.lines} there is the "
-            f"byte 0x{error.object[error.start]:02x}; name another encoding, or take it as bytes"
+            f"{self.source} is not text in {self.encoding}: after line {self._core.lines} "
+            f"{wrong_byte(error)}; name another encoding, or take it as bytes"
         )
 
     def details(self) -> dict[str, int]:
@@ -181,6 +204,25 @@ class JoinLines(Component):
             if text:
                 self.send(text.encode("utf-8", "backslashreplace"))
             yield self.pause()
+
+
+def wrong_byte(error: UnicodeError) -> str:
+    """Say what was found that is no text."""
+    if isinstance(error, UnicodeDecodeError):
+        return f"there is the byte 0x{error.object[error.start]:02x}"
+    return f"it cannot be read ({error})"
+
+
+def _decoder(encoding: str, errors: str) -> codecs.IncrementalDecoder:
+    try:
+        b" ".decode(encoding, "replace")  # which refuses what makes no text of bytes
+        codecs.lookup_error(errors)
+        return codecs.getincrementaldecoder(encoding)(errors)
+    except (LookupError, TypeError, ValueError):
+        raise UnknownEncoding(
+            f"bytes cannot be read as text by encoding={encoding!r} and errors={errors!r}: take one "
+            f"that bytes.decode has, such as 'utf-8', 'latin-1' or 'utf-16', with 'strict' or 'replace'"
+        ) from None
 
 
 def _line(message: object) -> str:

@@ -196,7 +196,7 @@ class JoinPrefixed(Joining):
 
 
 def _check(size: object, order: object) -> None:
-    if size not in SIZES:
+    if size not in SIZES or not isinstance(size, int | str):
         raise ValueError(f"a length of size {size!r} there is not: it is 1, 2, 4, 8 or 'varint'")
     if order not in ("big", "little"):
         raise ValueError(f"the order of a length's bytes is 'big' or 'little', not {order!r}")

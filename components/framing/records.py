@@ -11,7 +11,12 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from kamesh.components.framing.converting import Joining, Splitting
-from kamesh.components.framing.incremental import BadFrame, CutShort, Incremental
+from kamesh.components.framing.incremental import (
+    BadFrame,
+    CutShort,
+    Incremental,
+    given_bytes,
+)
 
 __all__ = [
     "JoinRecords",
@@ -78,11 +83,11 @@ class RecordJoiner(Incremental[bytes, bytes]):
     Example: `RecordJoiner(4, fill=b" ").feed(b"abc") == [b"abc "]`. Arguments as JoinRecords has them.
     """
 
-    def __init__(self, size: int, fill: bytes | None = None) -> None:
+    def __init__(self, size: int, fill: bytes | str | None = None) -> None:
         """ValueError for a size below one byte, and for a `fill` that is not one byte."""
         self._size = _checked(size)
-        self._fill = fill
-        if fill is not None and len(fill) != 1:
+        self._fill = None if fill is None else given_bytes(fill, "what fills a record up")
+        if self._fill is not None and len(self._fill) != 1:
             raise ValueError(f"records are filled up with one byte, and not with {fill!r}")
 
     def pieces(self, given: bytes) -> Iterator[bytes]:
@@ -117,7 +122,8 @@ class SplitRecords(Splitting):
 class JoinRecords(Joining):
     """Makes a stream of bytes of records of a fixed size: SplitRecords takes them out again.
 
-    `size` is how many bytes a record has; with `fill`, one byte, shorter ones are filled up with it.
+    `size` is how many bytes a record has; with `fill`, one byte or an ASCII character, shorter
+    ones are filled up with it.
 
     Example:
         >>> run(JoinRecords(5, fill=b" "), [b"one", b"three"])["outbox"]
@@ -131,7 +137,9 @@ class JoinRecords(Joining):
 
     outboxes: ClassVar = {**Joining.outboxes, "outbox": "records, as bytes"}
 
-    def __init__(self, size: int, fill: bytes | None = None, *, name: str | None = None) -> None:
+    def __init__(
+        self, size: int, fill: bytes | str | None = None, *, name: str | None = None
+    ) -> None:
         """ValueError for a size below one byte, and for a `fill` that is not one byte."""
         super().__init__(RecordJoiner(size, fill), name=name)
 
@@ -156,6 +164,8 @@ class Rechunk(Splitting):
 
 
 def _checked(size: int) -> int:
+    if not isinstance(size, int):
+        raise ValueError(f"a record or a piece has a whole number of bytes, and not {size!r}")
     if size < 1:
         raise ValueError(f"records and pieces have at least 1 byte, and not {size}")
     return size

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kamesh import ComponentFailed, Pipeline
 from kamesh.components.framing import (
     BadFrame,
     Base64Decoder,
@@ -15,6 +16,7 @@ from kamesh.components.framing import (
     DecodeBase64,
     EncodeBase64,
 )
+from kamesh.components.sources import DataSink, DataSource
 
 
 def all_of(core, pieces):
@@ -53,6 +55,24 @@ def test_what_is_not_base64(text, step):
     """Other characters, and anything after the end, are refused, however they are cut."""
     with pytest.raises(BadFrame, match="this is not Base64, after"):
         all_of(Base64Decoder(), [text[at : at + step] for at in range(0, len(text), step)])
+
+
+@pytest.mark.parametrize(
+    ("text", "good", "words"),
+    [
+        (b"b25lb25l*AAA", b"oneone", "after 8 characters: Only base64 data is allowed"),
+        (b"b25lb25l====", b"oneone", "after 8 characters: "),
+        (b"b25lbw==b25l", b"oneo", "after 8 characters: something comes after its end"),
+    ],
+)
+def test_what_comes_before_a_mistake(text, good, words):
+    """It is given, and the mistake is the same, however they are cut."""
+    for step in (1, 3, 4, 100):
+        got = []
+        cut = [text[at : at + step] for at in range(0, len(text), step)]
+        with pytest.raises(ComponentFailed, match=words):
+            Pipeline(DataSource(cut), DecodeBase64(), DataSink(got)).run()
+        assert b"".join(got) == good
 
 
 @pytest.mark.parametrize(

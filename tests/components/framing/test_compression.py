@@ -23,6 +23,7 @@ from kamesh.components.framing import (
     Decompress,
     Decompressor,
     FrameTooLong,
+    compressing,
 )
 from kamesh.components.sources import DataSink, DataSource
 
@@ -119,6 +120,36 @@ def test_a_limit():
     with pytest.raises(ComponentFailed, match="more than the 100000 bytes that are allowed"):
         Pipeline(DataSource([bomb("gzip")]), Decompress(limit=100_000), DataSink(got)).run()
     assert b"".join(got) == bytes(100_000)
+
+
+def test_a_limit_is_a_number_of_bytes():
+    """One below 0 or of another type is refused; at the limit itself no empty message is sent."""
+    for limit in (-1, 1.5, "9"):
+        with pytest.raises(ValueError, match="limited to 0 bytes or more"):
+            Decompress(limit=limit)
+    decompressor = Decompressor(limit=3)
+    packed = gzip.compress(b"one") + gzip.compress(b"two")
+    assert decompressor.feed(packed) == [b"one"]
+    with pytest.raises(FrameTooLong):
+        decompressor.finish()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_many_tiny_streams_in_one_message(method, monkeypatch):
+    """What is left of a message behind each of them is not copied each time: the time is linear."""
+    count = 3000
+    data = all_of(Compressor(method), [b"x"]) * count
+    longest = 0
+    real = compressing.Decompressor._decompressed
+
+    def noted(self, given, kind):
+        nonlocal longest
+        longest = max(longest, len(given))
+        yield from real(self, given, kind)
+
+    monkeypatch.setattr(compressing.Decompressor, "_decompressed", noted)
+    assert all_of(Decompressor(method), [data]) == b"x" * count
+    assert longest <= compressing.TAKEN < len(data)
 
 
 def test_one_that_wants_too_much_memory():

@@ -121,9 +121,9 @@ def test_chunks_out_of_place():
 
 
 def test_cut_off_anywhere():
-    """A stream without its last chunk is said, wherever it ends; an empty one too."""
+    """A stream without its last chunk is said, wherever it ends; one of which nothing came too."""
     stream = b"".join(sealed([b"one", b"two"]))
-    for end in range(1, len(stream)):
+    for end in range(len(stream)):
         with pytest.raises(CutShort, match="its last chunk never came"):
             opened(stream[:end])
     assert opened(b"".join(sealed([]))) == []
@@ -177,6 +177,9 @@ def test_something_else():
         ({"key": b"short"}, "a key is 32 bytes"),
         ({"key": "p" * 32}, "for words, write passphrase="),
         ({"passphrase": ""}, "protects nothing"),
+        ({"passphrase": 1234}, "digits stand in quotes"),
+        ({"passphrase": b"short"}, "a passphrase is text"),
+        ({"passphrase": "short\udcff"}, "no form in UTF-8"),
     ],
 )
 def test_what_is_no_key(options, words):
@@ -186,6 +189,7 @@ def test_what_is_no_key(options, words):
             kind(**options)
         assert "short" not in str(raised.value)
         assert "pppp" not in str(raised.value)
+        assert "1234" not in str(raised.value)
 
 
 def test_refused_at_once():

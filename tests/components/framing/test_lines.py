@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kamesh.components.framing.lines import LineSplitter, LineTooLong
+from kamesh import ComponentFailed, Pipeline
+from kamesh.components.framing.lines import LineSplitter, LineTooLong, SplitLines, UnknownEncoding
+from kamesh.components.sources import DataSink, DataSource
 
 
 def split(pieces, **options):
@@ -59,8 +61,32 @@ def test_bytes_that_are_not_text():
 def test_other_encodings():
     """The encoding is the caller's choice, and one that does not exist is an error at once."""
     assert split([b"caf\xe9\n"], encoding="latin-1") == ["caf\u00e9"]
-    with pytest.raises(LookupError):
-        LineSplitter("klingon")
+    for encoding, errors in (
+        ("klingon", "strict"),
+        ("hex", "strict"),
+        (None, "strict"),
+        ("utf-8", "no"),
+    ):
+        with pytest.raises(UnknownEncoding, match="bytes cannot be read as text by"):
+            LineSplitter(encoding, errors)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "data", "lines", "words"),
+    [
+        ("utf-16", b"o\0n\0e\0\n\0", [], "it cannot be read"),
+        ("iso2022_jp", b"one\n\x1b$onhree\n", ["one"], ""),
+        ("utf-8", b"one\ntwo\xff\n", ["one"], "there is the byte 0xff"),
+    ],
+)
+def test_what_an_encoding_cannot_read(encoding, data, lines, words):
+    """The lines before it are given, however it is cut, and the sentence says what was found."""
+    for step in (1, 2, 100):
+        got = []
+        cut = [data[at : at + step] for at in range(0, len(data), step)]
+        with pytest.raises(ComponentFailed, match=f"a.txt is not text in {encoding}: .*{words}"):
+            Pipeline(DataSource(cut), SplitLines(encoding, source="a.txt"), DataSink(got)).run()
+        assert got == lines
 
 
 def test_a_line_has_a_longest_length():

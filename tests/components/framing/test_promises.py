@@ -1,10 +1,11 @@
 """Every framing component keeps a component's promises, and names the sender's mistakes."""
 
 import gzip
+import re
 
 import pytest
 
-from kamesh import Component, ComponentFailed, Pipeline, Shutdown
+from kamesh import Component, ComponentFailed, Graphline, Pipeline, Shutdown
 from kamesh.components import framing
 from kamesh.components.framing import (
     BytesToMessages,
@@ -91,6 +92,59 @@ def test_none_is_forgotten():
     assert there_are == {*MADE, "Decrypt"}
 
 
+class Breaking(Component):
+    """Sends its messages, and breaks."""
+
+    inboxes = {"control": "not read"}
+
+    def __init__(self, messages):
+        self.messages = messages
+
+    def main(self):
+        self.send_all(self.messages)
+        yield
+        raise RuntimeError("the disk broke")
+
+
+@pytest.mark.parametrize(
+    ("make", "message", "sent"),
+    [
+        (SplitLines, b"one\ntwo", ["one"]),
+        (lambda: Rechunk(2), b"one", [b"on"]),
+        (lambda: DataDeChunker(b"<>"), b"<>one<>two", [b"one"]),
+        (EncodeBase64, b"onetw", [b"b25l"]),
+        (Digest, b"one", []),
+        (lambda: Pipeline(Compress(live=True), Decompress()), b"one", [b"one"]),
+        (lambda: Pipeline(Encrypt(KEY), Decrypt(KEY)), b"one", [b"one"]),
+    ],
+)
+def test_a_stream_that_breaks_off_has_no_end(make, message, sent):
+    """What was whole before that is sent on, and nothing else: no last frame, no seal and no hash."""
+    made, sink = make(), DataSink()
+    Graphline(
+        SOURCE=Breaking([message]), MADE=made, SINK=sink,
+        linkages={("SOURCE", "outbox"): ("MADE", "inbox"), ("MADE", "outbox"): ("SINK", "inbox")},
+        on_failure="continue",
+    ).run()  # fmt: skip
+    assert sink.messages == sent
+    assert sink.inbox.failure.message == "the disk broke"
+
+
+@pytest.mark.parametrize("make", [lambda: Encrypt(KEY), Compress])
+def test_what_was_made_of_a_broken_stream_is_seen_to_be_cut(make):
+    """It goes through a file or a network, and whoever opens it there is told."""
+    sink = DataSink()
+    Graphline(
+        SOURCE=Breaking([b"one"]), MADE=make(), SINK=sink,
+        linkages={("SOURCE", "outbox"): ("MADE", "inbox"), ("MADE", "outbox"): ("SINK", "inbox")},
+        on_failure="continue",
+    ).run()  # fmt: skip
+    opener = Decompress() if make is Compress else Decrypt(KEY)
+    with pytest.raises(ComponentFailed) as raised:
+        run(opener, sink.messages)
+    assert raised.value.failure.error == "CutShort"
+
+
 @pytest.mark.parametrize("name", [each for each in MADE if each not in TAKE_ANYTHING])
 def test_what_is_not_bytes(name):
     """Whoever takes bytes refuses anything else by its type, with the way out for a str."""
@@ -164,8 +218,43 @@ def test_decrypt_keeps_its_promises():
     """Ended, told to finish, told to stop: as any other, though a stream fits it only once."""
     sealed = run(Encrypt(KEY), [b"one", b"two"])["outbox"]
     assert run(Decrypt(KEY), sealed)["outbox"] == [b"one", b"two"]
-    assert run(Decrypt(KEY), [])["outbox"] == []
+    with pytest.raises(ComponentFailed, match="was cut off after chunk 0"):
+        run(Decrypt(KEY), [])
     stopped = Decrypt(KEY)
     stopped.inbox.deliver(sealed[0])
     stopped.control.deliver(Shutdown())
     assert run(stopped, {})["outbox"] == []
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: SplitDelimited(5), "a delimiter is bytes, or text for UTF-8, and not 5"),
+        (lambda: JoinDelimited(""), "a delimiter has at least one byte"),
+        (lambda: SplitRecords("3"), "a whole number of bytes, and not '3'"),
+        (lambda: Rechunk(2.5), "a whole number of bytes, and not 2.5"),
+        (lambda: JoinRecords(4, fill=32), "what fills a record up is bytes, or text for UTF-8"),
+        (lambda: JoinRecords(4, fill="\u00e9"), "filled up with one byte"),
+        (lambda: SplitPrefixed(2.0), "a length of size 2.0 there is not"),
+        (lambda: SplitPrefixed(2, longest=None), "a whole number, and not None"),
+        (lambda: SplitMessagePack(1 << 63), "so many bytes at most: a whole number"),
+        (lambda: SplitJSON("x"), "a whole number, and not 'x'"),
+        (lambda: DataChunker(None), "a marker is bytes, or text for UTF-8, and not None"),
+        (lambda: EncodeBase64("8"), "4, 8, 12 ... characters (mostly 76), not '8'"),
+        (lambda: Encrypt(passphrase="x", cost=17.0), "a cost is 10 to 20, and not 17.0"),
+        (lambda: Compress("gzip", 9.0), "levels 0 to 9, and not 9.0"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(make, words):
+    """An argument of another type is said in a sentence where the component is made."""
+    with pytest.raises(ValueError, match=re.escape(words)):
+        make()
+
+
+def test_text_stands_for_bytes_in_arguments():
+    """As a one-line pipeline has nothing else to give; bytes of a command line that are no text too."""
+    assert run(SplitDelimited(";"), [b"one;two"])["outbox"] == [b"one", b"two"]
+    assert run(JoinDelimited("\udcff"), [b"one"])["outbox"] == [b"one\xff"]
+    assert run(JoinRecords(5, fill=" "), [b"one"])["outbox"] == [b"one  "]
+    assert run(DataChunker("<>"), [b"one"])["outbox"] == [b"<>one"]
+    assert run(DataDeChunker("<>"), [b"<>one"])["outbox"] == [b"one"]
