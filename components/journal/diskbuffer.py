@@ -25,6 +25,7 @@ from kamesh.components.journal.recorder import NotRecordable
 from kamesh.components.journal.segments import LARGE, Segments
 from kamesh.components.journal.syncing import Sync, Syncing
 from kamesh.components.journal.weight import places, weight
+from kamesh.components.plumbing.refusing import whole
 from kamesh.components.sending import shut_down
 from kamesh.errors import Ended
 from kamesh.inbox import Inbox
@@ -79,10 +80,11 @@ class DiskBuffer(ThreadedComponent):
         self, folder: str | Path, *, most_bytes: int = GIB, most_messages: int | None = None,
         keep: bool = False, sync: Sync = "none", name: str | None = None,
     ) -> None:
-        """Remember where and how much; ValueError for a bound below 1 or a `sync` that there is not."""
+        """Remember where and how much; ValueError for a bound or a `sync` that there cannot be."""
         super().__init__(name=name)
-        if most_bytes < 1 or (most_messages is not None and most_messages < 1):
-            raise ValueError(f"a buffer of {most_bytes} bytes or {most_messages} messages holds nothing")
+        whole(1, most_bytes, "the bytes that a buffer holds")
+        if most_messages is not None:
+            whole(1, most_messages, "the messages that a buffer holds")
         Syncing.of(sync)
         self.folder = Path(folder)
         self.most_bytes, self.most_messages = most_bytes, most_messages

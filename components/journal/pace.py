@@ -29,6 +29,10 @@ class Pace:
 
     def __post_init__(self) -> None:
         """Refuse what makes no sense; ValueError."""
+        for name, figure in (("speed", self.speed), ("start", self.start), ("until", self.until)):
+            optional = figure is None and name != "start"
+            if not (optional or isinstance(figure, int | float)):
+                raise ValueError(f"{name}={figure!r}: it is a number")
         if self.speed is not None and not 0 <= self.speed < math.inf:
             raise ValueError(f"speed={self.speed!r}: it is 0 or more; 0 or None is as fast as it goes")
         if not 0 <= self.start < math.inf:

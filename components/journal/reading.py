@@ -10,6 +10,7 @@ Laws
 from __future__ import annotations
 
 import os
+import stat
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -144,6 +145,11 @@ def _body(stream: BinaryIO, first: bytes, head: RecordHead) -> Record | None:
     return Record(head.time, head.kind, head.box, head.count, payload, buffers)
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open a file without waiting, as one would for a pipe that nobody writes to."""
+    return os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 @contextmanager
 def open_journal(path: str | Path) -> Iterator[JournalReader]:
     """Open a journal to read; FileError or NotAJournal, each in a sentence, if that cannot be.
@@ -152,7 +158,9 @@ def open_journal(path: str | Path) -> Iterator[JournalReader]:
     """
     path = Path(path)
     try:
-        with path.open("rb", buffering=AHEAD) as file:
+        with open(path, "rb", buffering=AHEAD, opener=_at_once) as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise FileError(f"{path} is no file that a journal could be in")
             yield JournalReader(file, str(path))
     except FileError:
         raise

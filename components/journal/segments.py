@@ -14,6 +14,7 @@ Laws
    queue that is opened again begins with the first that was not acknowledged.
 2. What was acknowledged is removed a segment at a time; a segment that is removed was read to its end.
 3. `append` takes all it is given or, if the disk cannot, nothing.
+4. A file of another name, or that is plainly somebody else's, is neither read nor removed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import time
 import zlib
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -42,6 +44,8 @@ __all__ = ["Segments"]
 log = logging.getLogger("kamesh")
 
 SUFFIX = ".kj"
+OURS = "[0-9]" * 20 + SUFFIX
+LOCKINGS = 8  # times that a lock may be removed before our eyes
 LARGE = 16 * 1024 * 1024  # bytes from which a segment is full
 _TAKEN = struct.Struct(">QI")
 
@@ -88,7 +92,7 @@ class Segments:
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self.folder)
-            self._taken = os.open(self.folder / "taken", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            self._taken = _opened(self.folder / "taken", _TAKEN.size)
             self._recover()
         except OSError as error:
             self.close()
@@ -121,7 +125,7 @@ class Segments:
     # -- opening
 
     def _recover(self) -> None:
-        for path in sorted(self.folder.glob(f"*{SUFFIX}")):
+        for path in sorted(self.folder.glob(OURS)):
             segment = self._recovered(path)
             if segment is None:
                 path.unlink()
@@ -327,10 +331,25 @@ class Segments:
 
 def _locked(folder: Path) -> int:
     """Hold the folder; FileError if somebody has it already."""
-    file = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    path = folder / "lock"
+    for _ in range(LOCKINGS):
+        file = _opened(path, 0)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            break
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(file), path.stat()):
+                return file
+        os.close(file)  # whoever had it has removed it meanwhile: it keeps nobody out any more
+    raise FileError(f"{folder} is in use: another buffer keeps its messages there")
+
+
+def _opened(path: Path, most: int) -> int:
+    """Open a file of the queue's own; FileError for one of more bytes than `most`: it is not ours."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    if os.fstat(file).st_size > most:
         os.close(file)
-        raise FileError(f"{folder} is in use: another buffer keeps its messages there") from None
+        raise FileError(f"{path} belongs to something else: give the buffer a folder of its own")
     return file

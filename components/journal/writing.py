@@ -5,6 +5,7 @@ Laws
    what was not written is still here to be tried again.
 2. Large buffers are written from where they are: one `writev` takes all that waits.
 3. A file that exists is not written over unless that was asked for.
+4. That its file was removed meanwhile is said, at the end of the recording at the latest.
 """
 
 from __future__ import annotations
@@ -176,6 +177,8 @@ class JournalWriter:
             self.flush()
             if self._syncing.every != float("inf"):
                 self.sync()
+            if seconds is not None and os.fstat(self._file).st_nlink == 0:
+                raise FileError(f"{self.path} was removed while it was written: nothing of it is left")
         finally:
             self._close()
 

@@ -280,8 +280,11 @@ def test_killed_in_the_middle(tmp_path):
 
 def test_what_is_wrong_is_said(tmp_path):
     """A folder that is in use, one that cannot be, a message that no disk takes, and nonsense."""
-    with pytest.raises(ValueError, match="holds nothing"):
+    with pytest.raises(ValueError, match="cannot be 0: it is 1 or more"):
         DiskBuffer(tmp_path, most_bytes=0)
+    for figure in (2.5, "10", float("nan")):
+        with pytest.raises(ValueError, match="it is a whole number"):
+            DiskBuffer(tmp_path, most_messages=figure)
     with pytest.raises(ValueError, match="a number of seconds"):
         DiskBuffer(tmp_path, sync="now")
     with Segments(tmp_path / "q"), pytest.raises(ComponentFailed, match="is in use"):

@@ -360,3 +360,6 @@ def test_pace():
     assert (pace.lap(100.0), pace.lap(15.0), pace.lap(5.0)) == (10.0, 5.0, 0.0)
     assert Pace(None).due(99.0) == Pace(0).due(99.0) == 0.0
     assert Record(0, Kind.END, 0, 0).messages() == []
+    for figures in ({"speed": "2"}, {"start": None}, {"start": "1"}, {"until": "9"}):
+        with pytest.raises(ValueError, match="it is a number"):
+            Pace(**figures)

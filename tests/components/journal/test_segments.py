@@ -1,6 +1,7 @@
 """Segments: a queue of messages in a folder, over restarts, kills and full disks."""
 
 import errno
+import fcntl
 import os
 import random
 
@@ -8,7 +9,7 @@ import pytest
 
 from kamesh.codec import Unsendable
 from kamesh.components.files import FileError
-from kamesh.components.journal import Segments
+from kamesh.components.journal import Info, JournalWriter, Segments
 from kamesh.components.journal import writing as module
 
 
@@ -163,6 +164,42 @@ def test_one_at_a_time(tmp_path):
         Segments(tmp_path)
     Segments(tmp_path).close(remove=True)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_others_keep_in_its_folder_stays(tmp_path):
+    """A recording beside the queue, or anything else, is neither taken for a part of it nor removed."""
+    with JournalWriter(tmp_path / "said.kj", Info(0.0, ("A.outbox",))) as journal:
+        journal.write(0.0, ["mine"])
+    (tmp_path / "notes.kj").write_text("none of a queue")
+    with Segments(tmp_path) as queue:
+        assert queue.after == 0
+        queue.append(["a"])
+        queue.clear()
+    Segments(tmp_path).close(remove=True)
+    assert files(tmp_path) == ["notes.kj", "said.kj"]
+
+
+@pytest.mark.parametrize("name", ["taken", "lock"])
+def test_a_file_of_somebody_elses_in_its_place(tmp_path, name):
+    """A file of a name that the queue needs is not written over: the folder is refused."""
+    (tmp_path / name).write_text("who has taken what, and when")
+    with pytest.raises(FileError, match="belongs to something else"):
+        Segments(tmp_path)
+    assert (tmp_path / name).read_text() == "who has taken what, and when"
+
+
+def test_a_lock_that_is_removed_while_it_is_taken(tmp_path, monkeypatch):
+    """Who gets the lock of one that is just leaving, and has removed it, takes the new one."""
+    real, removed = fcntl.flock, []
+
+    def flock(file, how):
+        if not removed:
+            removed.append((tmp_path / "lock").unlink())
+        real(file, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    with Segments(tmp_path), pytest.raises(FileError, match="is in use: another buffer"):
+        Segments(tmp_path)
 
 
 def test_a_folder_that_cannot_be(tmp_path):

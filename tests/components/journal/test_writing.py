@@ -209,6 +209,24 @@ def test_where_it_cannot_be_written(tmp_path):
         JournalWriter(tmp_path / "y.kj", INFO, mode="now")
 
 
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    """A pipe that nobody writes to, or a device, is refused at once when it is to be read."""
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", "/dev/zero"):
+        with pytest.raises(FileError, match="is no file that a journal could be in"), open_journal(path):
+            pass
+
+
+def test_a_file_that_is_removed_meanwhile(tmp_path):
+    """A recording that nobody will find is said to be none."""
+    journal = JournalWriter(tmp_path / "a.kj", Info(0.0, ("A.outbox",)))
+    journal.write(0.0, ["a"])
+    (tmp_path / "a.kj").unlink()
+    with pytest.raises(FileError, match=r"a\.kj was removed while it was written"):
+        journal.close(1.0)
+    journal.close()  # it is closed all the same
+
+
 def test_after_the_end(tmp_path):
     """A journal that is closed takes nothing, and closing it again does nothing."""
     journal = JournalWriter(tmp_path / "x.kj", INFO)
