@@ -77,7 +77,7 @@ class InStep:
             due = self.clock.due(leaves)
         if now < due - SLACK:
             return Move("wait", until=due)
-        if now - due <= self._late:
+        if now - self.clock.due(time) <= self._late:  # sound that leaves late may yet be heard in time
             return self._send(stream, now - due)
         return self._too_late(stream, time, now, sound_comes=heads[AUDIO] is not None or missing[AUDIO])
 

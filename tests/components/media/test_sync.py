@@ -294,7 +294,7 @@ def test_it_stands_still_while_it_is_held():
 
 
 class Loudspeaker(Component):
-    """Plays sound by a clock of its own that is off by `drift`, and reports how far it has got."""
+    """Plays sound by a clock of its own that is off by `drift`, once it holds 50 ms; says how far it is."""
 
     def __init__(self, drift):
         self.drift, self.dry, self.most = drift, 0, 0.0
@@ -312,7 +312,7 @@ class Loudspeaker(Component):
             for frame in self.inbox:
                 held += 0.01
                 got = float(frame.pts * frame.time_base) + 0.01
-            before = None if before is None and not held else now
+            before = None if before is None and held < 0.05 else now
             self.most = max(self.most, held)
             yield self.pause(0.02)
 
