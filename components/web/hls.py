@@ -23,6 +23,7 @@ from kamesh import ThreadedComponent
 from kamesh.components.files.raw import FileError, sentence
 from kamesh.components.network.tls import TLS
 from kamesh.components.sending import shut_down
+from kamesh.components.web.hlspage import page_of
 from kamesh.components.web.limits import Limits, limits_of
 from kamesh.components.web.messages import Response
 from kamesh.components.web.segments import Playlist, Segmenter
@@ -46,6 +47,7 @@ TYPES = {
     ".mp4": "video/mp4",
 }
 PLAIN = {"content-type": "text/plain; charset=utf-8"}
+PAGE = {"content-type": "text/html; charset=utf-8", "cache-control": "no-cache"}
 _NAME = re.compile(r"[\w.-]+")
 
 
@@ -57,6 +59,8 @@ def _checked_name(stream: str) -> str:
 
 class HLSServer(WebServer):
     """Serves a live programme as HLS, from memory: `live.m3u8` and its segments.
+
+    The address itself is a page that plays it, where the browser can.
 
     `stream` is what the playlist is called (default "live", so `live.m3u8`); `path` what all addresses
     begin with. Segments are about `target` seconds long (4), as key frames allow; the playlist names the
@@ -154,6 +158,8 @@ class HLSServer(WebServer):
             await exchange.refuse(405, "a stream can be had by GET", {"allow": "GET, HEAD"})
         elif not exchange.path.startswith(self.base):
             await exchange.reply(Response(404, f"the stream is below {self.base}\n", PLAIN))
+        elif not name:
+            await exchange.reply(Response(200, page_of(self.stream), PAGE))
         elif name == f"{self.stream}.m3u8":
             await self._begun()
             if self.playlist.listed:

@@ -1,4 +1,4 @@
-"""The page of a live stream, in a real browser."""
+"""The pages of live streams, in a real browser."""
 
 import asyncio
 
@@ -6,6 +6,7 @@ import pytest
 
 from kamesh import Graphline
 from kamesh.components.media import Encode, HTTPStream, MuxMPEGTS, TestCard
+from kamesh.components.web import HLSServer
 from tests.support.browser import BROWSER, opened
 
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
@@ -41,3 +42,34 @@ def test_a_live_stream_plays_in_a_browser(tmp_path):
             await running
 
     assert asyncio.run(main()).stat().st_size > 10_000
+
+
+def test_hls_plays_in_a_browser(tmp_path):
+    """The address of an HLSServer is a page that plays the stream, in a browser that knows HLS."""
+    server = HLSServer(target=1.0)
+    programme = Graphline(
+        CARD=TestCard(size=(320, 180), rate=25, seconds=60, realtime=True),
+        ENCODE=Encode(gop=12), MUX=MuxMPEGTS(), SERVE=server,
+        linkages={
+            ("CARD", "outbox"): ("ENCODE", "inbox"), ("CARD", "audio"): ("ENCODE", "audio"),
+            ("ENCODE", "outbox"): ("MUX", "inbox"), ("MUX", "outbox"): ("SERVE", "inbox"),
+        },
+    )  # fmt: skip
+
+    async def main():
+        running = asyncio.create_task(programme.run_async())
+        try:
+            while not server.url:
+                await asyncio.sleep(0.05)
+            async with opened(server.url, tmp_path) as page:
+                await page.until("document.getElementById('player')?.textContent")
+                if not await page.ask("picture.canPlayType('application/vnd.apple.mpegurl')"):
+                    assert "does not play HLS" in await page.ask("note.textContent")
+                    pytest.skip("this browser does not play HLS by itself, and says so")
+                await page.until("picture.currentTime > 1")
+                assert await page.ask("[picture.videoWidth, note.textContent]") == [320, ""]
+        finally:
+            programme.stop()
+            await running
+
+    asyncio.run(main())
