@@ -5,7 +5,7 @@ authentication in it: it is for networks whose members are trusted.
 
 Laws
 1. Every receiver gives out each sender's messages in their order, each once; where one cannot be had
-   any more there is a `Lost` for it, and a line in the log. Nothing is lost in silence.
+   any more there is a `Gap` for it, and a line in the log. Nothing is lost in silence.
 2. Only the sender repairs, from the last `keep` messages; requests wait a random time and are held
    back when another member asks first, so that a loss that all have is asked for about once.
 3. At its end a sender says how far it came and stays until nobody has asked for a while.
@@ -17,31 +17,20 @@ import logging
 import random
 import secrets
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.codec import register
 from kamesh.components.network.datagram import Datagram
 from kamesh.components.plumbing.order import Gap
 from kamesh.components.protocols.reliable_receiving import Recoverer
 from kamesh.components.protocols.reliable_sending import Annotator
 from kamesh.components.sending import shut_down
 
-__all__ = ["Lost", "ReliableReceiver", "ReliableSender"]
+__all__ = ["ReliableReceiver", "ReliableSender"]
 
 Steps = Generator[None, None, None]
 
 log = logging.getLogger("kamesh")
-
-
-@register
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """The messages numbered `first` to `last` of some sender did not come and cannot be had."""
-
-    first: int
-    last: int
 
 
 class ReliableSender(Component):
@@ -54,7 +43,7 @@ class ReliableSender(Component):
     Example:
         >>> out = run(ReliableSender(linger=0.5), [b"one", b"two"])["outbox"]
         >>> run(ReliableReceiver(), out[1:])["lost"]        # "one" is lost on the way, for good
-        [Lost(first=1, last=1)]
+        [Gap(first=1, last=1)]
 
     Boxes: "inbox" bytes (at most 65,000 or so: each goes in a datagram, with 22 bytes before it);
     "network" what comes from the network, as bytes or `Datagram`s; "outbox" bytes for the network;
@@ -140,7 +129,7 @@ class ReliableReceiver(Component):
         [b'one', b'two']
 
     Boxes: "inbox" what comes from the network, as bytes or `Datagram`s; "outbox" the messages, as
-    bytes; "network" requests for the network; "lost" a `Lost` for each run of messages that could not
+    bytes; "network" requests for the network; "lost" a `Gap` for each run of messages that could not
     be had; "control".
 
     How it ends: when its inbox has ended (what waits is given out, what is missing is lost), or it is
@@ -154,7 +143,7 @@ class ReliableReceiver(Component):
     outboxes: ClassVar = {
         "outbox": "messages, as bytes",
         "network": "requests for the network",
-        "lost": "a Lost for each run of messages that could not be had",
+        "lost": "a Gap for each run of messages that could not be had",
         "signal": "passes on what was told on control",
     }
 
@@ -193,7 +182,7 @@ class ReliableReceiver(Component):
             if isinstance(one, Gap):
                 self.lost += len(one)
                 log.warning("%s: messages %d to %d are lost for good", self.path, one.first, one.last)
-                self.send(Lost(one.first, one.last), "lost")
+                self.send(one, "lost")
             else:
                 self.received += 1
                 self.send(one)

@@ -61,7 +61,8 @@ def register(kind: Class | None = None, *, name: str = "") -> Class | Callable[[
 
     Both sides import the module that says so. On the wire the class is called by its `name`, which
     is "module:qualname" unless one is given: give one to a class of a script, whose module is
-    called `__main__` on one side only. Registering a class anew, as a reload does, replaces it.
+    called `__main__` on one side only, or to one that may move to another file. (kamesh's own are
+    named "package.Class", without a colon.) Registering a class anew, as a reload does, replaces it.
     Raises TypeError for a class that is none of the three, and ValueError for a name another class
     has.
     """
