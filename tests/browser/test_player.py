@@ -12,6 +12,14 @@ from tests.support.browser import BROWSER, opened
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not installed")
 
 
+async def served(server):
+    """Wait until a server listens; give its address."""
+    async with asyncio.timeout(30):
+        while not server.url:
+            await asyncio.sleep(0.05)  # noqa: ASYNC110  it has no event to wait for
+    return server.url
+
+
 def test_a_live_stream_plays_in_a_browser(tmp_path):
     """Opened in the middle of the stream it shows moving pictures of the right size, and says so."""
     server = HTTPStream()
@@ -27,9 +35,7 @@ def test_a_live_stream_plays_in_a_browser(tmp_path):
     async def main():
         running = asyncio.create_task(programme.run_async())
         try:
-            while not server.url:
-                await asyncio.sleep(0.05)
-            async with opened(server.url, tmp_path) as page:
+            async with opened(await served(server), tmp_path) as page:
                 await page.until("document.body && document.body.classList.contains('live')")
                 first = await page.until("document.getElementById('picture').currentTime")
                 await page.until(f"document.getElementById('picture').currentTime > {first + 1}")
@@ -59,9 +65,7 @@ def test_hls_plays_in_a_browser(tmp_path):
     async def main():
         running = asyncio.create_task(programme.run_async())
         try:
-            while not server.url:
-                await asyncio.sleep(0.05)
-            async with opened(server.url, tmp_path) as page:
+            async with opened(await served(server), tmp_path) as page:
                 await page.until("document.getElementById('player')?.textContent")
                 if not await page.ask("picture.canPlayType('application/vnd.apple.mpegurl')"):
                     assert "does not play HLS" in await page.ask("note.textContent")
