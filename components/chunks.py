@@ -24,7 +24,7 @@ VIEWER_BYTES = 4 << 20  # what may wait for one viewer: some ten seconds of a 3 
 RECENT_BYTES = 16 << 20  # what is kept for newcomers
 
 
-@register
+@register(name="chunks.Chunk")
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A piece of a byte stream: whole packets of it, or one fragment.
@@ -40,7 +40,7 @@ class Chunk:
     sequence: int = 0
 
 
-@register
+@register(name="chunks.Preamble")
 @dataclass(frozen=True, slots=True)
 class Preamble:
     """What every newcomer must be given before any chunk, such as the head of a fragmented MP4.

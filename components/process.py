@@ -42,7 +42,7 @@ TAIL = 400  # bytes of standard error to tell why it failed
 Steps = Generator[None, None, None]
 
 
-@register
+@register(name="process.Exited")
 @dataclass(frozen=True, slots=True)
 class Exited:
     """How a program ended: with an exit status (0 is well), or by a signal ("SIGKILL")."""

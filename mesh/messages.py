@@ -22,7 +22,7 @@ __all__ = ["Failure", "ProducerFinished", "Shutdown", "failure_of"]
 OURS = os.path.dirname(__file__)
 
 
-@register
+@register(name="ProducerFinished")
 @dataclass(frozen=True, slots=True)
 class ProducerFinished:
     """No more is coming: finish what you have, pass this on, and end.
@@ -35,7 +35,7 @@ class ProducerFinished:
     at_end: bool = False
 
 
-@register
+@register(name="Shutdown")
 @dataclass(frozen=True, slots=True)
 class Shutdown:
     """Stop now: leave what is unread, pass this on, and end."""
@@ -43,7 +43,7 @@ class Shutdown:
     reason: str = ""
 
 
-@register
+@register(name="Failure")
 @dataclass(frozen=True, slots=True)
 class Failure:
     """Why a stream broke: the component that raised, what it raised, and at which line of whose file.

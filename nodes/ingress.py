@@ -30,7 +30,7 @@ ENDED = "has ended"  # how the reason ends when a component takes no more becaus
 WINDOW = 4096  # messages that may be on their way at most
 
 
-@register
+@register(name="nodes.Unlinked")
 @dataclass(frozen=True, slots=True)
 class Unlinked:
     """What a stream ends with when its linkage was undone."""

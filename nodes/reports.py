@@ -12,7 +12,7 @@ from kamesh import register
 __all__ = ["BoxReport", "ComponentReport", "LinkReport", "LinkageReport", "NodeReport"]
 
 
-@register
+@register(name="nodes.BoxReport")
 @dataclass(frozen=True, slots=True)
 class BoxReport:
     """One inbox: messages now, how many it holds, and messages in all."""
@@ -26,7 +26,7 @@ class BoxReport:
     ended: bool
 
 
-@register
+@register(name="nodes.ComponentReport")
 @dataclass(frozen=True, slots=True)
 class ComponentReport:
     """One component: where it stands, its inboxes, and what its outboxes have sent."""
@@ -41,7 +41,7 @@ class ComponentReport:
     details: tuple[tuple[str, str], ...] = ()
 
 
-@register
+@register(name="nodes.LinkReport")
 @dataclass(frozen=True, slots=True)
 class LinkReport:
     """One link to another node."""
@@ -55,7 +55,7 @@ class LinkReport:
     connections: int
 
 
-@register
+@register(name="nodes.LinkageReport")
 @dataclass(frozen=True, slots=True)
 class LinkageReport:
     """One linkage: its ends as `NODE/COMPONENT.box`, and messages through it in all."""
@@ -69,7 +69,7 @@ class LinkageReport:
     waiting: int = 0
 
 
-@register
+@register(name="nodes.NodeReport")
 @dataclass(frozen=True, slots=True)
 class NodeReport:
     """One node."""

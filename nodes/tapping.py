@@ -17,7 +17,7 @@ from kamesh.nodes.egress import MOST, Egress
 __all__ = ["Missed", "Tapping"]
 
 
-@register
+@register(name="nodes.Missed")
 @dataclass(frozen=True, slots=True)
 class Missed:
     """So many messages were not copied, because the observer was slow or (`why`) could not be."""

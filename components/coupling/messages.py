@@ -36,7 +36,7 @@ __all__ = [
 Vector: TypeAlias = Mapping[str, int]
 
 
-@register
+@register(name="coupling.Snapshot")
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The state that a backplane keeps, exactly as of where it stands in the stream.
@@ -49,7 +49,7 @@ class Snapshot:
     missed: int = 0
 
 
-@register
+@register(name="coupling.Missed")
 @dataclass(frozen=True, slots=True)
 class Missed:
     """Reports that `count` messages could not be delivered one by one to the backplane `who`."""
@@ -59,7 +59,7 @@ class Missed:
     why: str
 
 
-@register
+@register(name="coupling.Status")
 @dataclass(frozen=True, slots=True)
 class Status:
     """Says of one backplane with whom it is coupled and what it and these have; the newest counts.
@@ -76,7 +76,7 @@ class Status:
     ended: bool
 
 
-@register
+@register(name="coupling.Hello")
 @dataclass(frozen=True, slots=True)
 class Hello:
     """Asks for a stream, as session number `session`, of all that is not in `vector`.
@@ -93,7 +93,7 @@ class Hello:
     keep: str
 
 
-@register
+@register(name="coupling.Start")
 @dataclass(frozen=True, slots=True)
 class Start:
     """Begins a session in which everything that was asked for follows."""
@@ -102,7 +102,7 @@ class Start:
     index: int
 
 
-@register
+@register(name="coupling.Copy")
 @dataclass(frozen=True, slots=True)
 class Copy:
     """Begins a session for one that is fresh: it may become a copy of who sends this.
@@ -117,7 +117,7 @@ class Copy:
     state: Any
 
 
-@register
+@register(name="coupling.Cut")
 @dataclass(frozen=True, slots=True)
 class Cut:
     """Stands for all that is in `vector`: who sends this has not got it one by one, only `state`.
@@ -135,7 +135,7 @@ class Cut:
     state: Any
 
 
-@register
+@register(name="coupling.Told")
 @dataclass(frozen=True, slots=True)
 class Told:
     """One message: the `seq`-th (from 1) that was published at `origin`."""
@@ -147,7 +147,7 @@ class Told:
     message: Any
 
 
-@register
+@register(name="coupling.Ack")
 @dataclass(frozen=True, slots=True)
 class Ack:
     """Says that the first `count` records of a session have been delivered."""
@@ -156,7 +156,7 @@ class Ack:
     count: int
 
 
-@register
+@register(name="coupling.Probe")
 @dataclass(frozen=True, slots=True)
 class Probe:
     """Says that so many records of a session have been sent: whoever lacks some asks anew."""
@@ -165,7 +165,7 @@ class Probe:
     index: int
 
 
-@register
+@register(name="coupling.Again")
 @dataclass(frozen=True, slots=True)
 class Again:
     """Says that a session cannot go on: ask anew."""

@@ -26,7 +26,7 @@ CHUNK = 65536  # bytes of a file read at a time
 DEEPEST = 200  # folders in folders
 
 
-@register
+@register(name="files.FilePart")
 @dataclass(frozen=True, slots=True)
 class FilePart:
     """A part of a file in a folder, or all of it.

@@ -28,7 +28,7 @@ TOGETHER = 100  # milliseconds in which changes are gathered
 ADDED, DELETED = 1, 3  # as `watchfiles.Change` numbers them
 
 
-@register
+@register(name="files.FileChanged")
 @dataclass(frozen=True, slots=True)
 class FileChanged:
     """A file was "added", "modified" or "removed"."""

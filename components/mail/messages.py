@@ -17,7 +17,7 @@ from kamesh.codec import register
 __all__ = ["Delivered", "Mail", "Question", "Undelivered", "as_mail"]
 
 
-@register
+@register(name="mail.Mail")
 @dataclass(frozen=True, slots=True)
 class Mail:
     r"""One mail: its envelope (who sends it, to whom it goes) and its data.
@@ -43,7 +43,7 @@ class Mail:
         return parsed
 
 
-@register
+@register(name="mail.Delivered")
 @dataclass(frozen=True, slots=True)
 class Delivered:
     """A mail that a server has taken over, for these recipients, with these words."""
@@ -53,7 +53,7 @@ class Delivered:
     reply: str
 
 
-@register
+@register(name="mail.Undelivered")
 @dataclass(frozen=True, slots=True)
 class Undelivered:
     """A mail that these recipients will not get, and why; `code` is the server's, 0 if there is none."""
@@ -64,7 +64,7 @@ class Undelivered:
     code: int = 0
 
 
-@register
+@register(name="mail.Question")
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a policy is asked at MAIL (who sends) and at each RCPT (who is to get it).

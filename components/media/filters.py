@@ -36,7 +36,7 @@ OUR_OWN = ("commands", "control", "signal")
 KINDS: Mapping[str, Format] = {"video": Pictures(), "audio": Sound()}
 
 
-@register
+@register(name="media.FilterCommand")
 @dataclass(frozen=True, slots=True)
 class FilterCommand:
     """Tells a filter something while it runs: `FilterCommand("volume", "volume", "0.5")`.

@@ -27,7 +27,7 @@ class GainError(KameshError, ValueError):
     """A gain that cannot be set: no such input, no such output, or no such figure."""
 
 
-@register
+@register(name="media.SetGain")
 @dataclass(frozen=True, slots=True)
 class SetGain:
     """Asks for `gain` of `input` in `output`: 1.0 as it comes, 0.0 not at all, -1.0 inverted."""

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 
-@register
+@register(name="media.VideoInfo")
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
     """One video stream: codec by FFmpeg's name (`h264`), size in pixels, frames a second.
@@ -46,7 +46,7 @@ class VideoInfo:
     pixel_format: str = ""
 
 
-@register
+@register(name="media.AudioInfo")
 @dataclass(frozen=True, slots=True)
 class AudioInfo:
     """One audio stream: its codec by FFmpeg's name (`aac`, `mp2`), samples a second, channels."""
@@ -61,7 +61,7 @@ class AudioInfo:
 StreamInfo = VideoInfo | AudioInfo
 
 
-@register
+@register(name="media.StreamHeader")
 @dataclass(frozen=True, slots=True)
 class StreamHeader:
     """Which streams follow; a packet's `stream` is an index into `streams`.
@@ -72,7 +72,7 @@ class StreamHeader:
     streams: tuple[VideoInfo | AudioInfo, ...]
 
 
-@register
+@register(name="media.MediaPacket")
 @dataclass(frozen=True, slots=True)
 class MediaPacket:
     """One encoded picture or piece of sound; times in units of its stream's `time_base`."""
@@ -85,7 +85,7 @@ class MediaPacket:
     keyframe: bool = False
 
 
-@register
+@register(name="media.Subtitle")
 @dataclass(frozen=True, slots=True)
 class Subtitle:
     r"""Words to be shown from `start` to `end`, in seconds on the stream's own clock.

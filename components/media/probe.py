@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["MediaReport", "Probe", "count_frames", "numbers_missing", "probe"]
 
 
-@register
+@register(name="media.MediaReport")
 @dataclass(frozen=True, slots=True)
 class MediaReport:
     """What a recording holds.

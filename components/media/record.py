@@ -37,7 +37,7 @@ __all__ = ["Record", "Recorded", "RecordingError"]
 MOST_KEPT = 100  # recordings that broke off, kept beside a new one
 
 
-@register
+@register(name="media.Recorded")
 @dataclass(frozen=True, slots=True)
 class Recorded:
     """Sent when a recording is complete: the file's name, its bytes, its chunks."""

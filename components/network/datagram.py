@@ -23,7 +23,7 @@ LARGEST = 65535  # bytes, to receive into: no datagram of IPv4 or IPv6 holds mor
 Address = tuple[str, int] | tuple[str, int, int, int]
 
 
-@register
+@register(name="network.Datagram")
 @dataclass(frozen=True, slots=True)
 class Datagram:
     """Some bytes and where they came from, or where they are to go.

@@ -13,7 +13,7 @@ from kamesh.components.network.trouble import shown
 __all__ = ["Connected", "Disconnected", "Peer", "Refused"]
 
 
-@register
+@register(name="network.Peer")
 @dataclass(frozen=True, slots=True)
 class Peer:
     """The other end of a connection, and this one.
@@ -33,7 +33,7 @@ class Peer:
         return shown(self.host, self.port or None)
 
 
-@register
+@register(name="network.Connected")
 @dataclass(frozen=True, slots=True)
 class Connected:
     """A connection is there."""
@@ -41,7 +41,7 @@ class Connected:
     peer: Peer
 
 
-@register
+@register(name="network.Disconnected")
 @dataclass(frozen=True, slots=True)
 class Disconnected:
     """A connection is over: why, if not simply at its end, and the bytes received and sent."""
@@ -52,7 +52,7 @@ class Disconnected:
     sent: int
 
 
-@register
+@register(name="network.Refused")
 @dataclass(frozen=True, slots=True)
 class Refused:
     """An attempt to connect has failed: why, and in how many seconds the next one follows (-1: none)."""

@@ -27,7 +27,7 @@ IP_MULTICAST_ALL, IPV6_MULTICAST_ALL = 49, 29
 GROUP_ON, GROUP_FROM = "@I4x128s", "@I4x128s128s"
 
 
-@register
+@register(name="network.JoinGroup")
 @dataclass(frozen=True, slots=True)
 class JoinGroup:
     """Told to a multicast receiver on control: hear `group` too, from `source` alone if one is named.
@@ -39,7 +39,7 @@ class JoinGroup:
     source: str = ""
 
 
-@register
+@register(name="network.LeaveGroup")
 @dataclass(frozen=True, slots=True)
 class LeaveGroup:
     """Told to a multicast receiver on control: hear `group` no longer, or `source` no longer in it."""

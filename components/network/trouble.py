@@ -26,7 +26,7 @@ class ListenError(NetworkError):
     """The address to serve at cannot be had."""
 
 
-@register
+@register(name="network.Listening")
 @dataclass(frozen=True, slots=True)
 class Listening:
     """Sent when a server can be reached: its base address, and the host and port it got."""

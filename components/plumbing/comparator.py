@@ -22,7 +22,7 @@ from kamesh.inbox import Inbox
 __all__ = ["Comparator", "Difference"]
 
 
-@register
+@register(name="plumbing.Difference")
 @dataclass(frozen=True, slots=True)
 class Difference:
     """Where two streams differ: the number of the pair (from 1), and what each had.

@@ -25,7 +25,7 @@ from kamesh.errors import NotSuitable
 __all__ = ["Annotator", "Numbered", "RecoverOrder"]
 
 
-@register
+@register(name="plumbing.Numbered")
 @dataclass(frozen=True, slots=True)
 class Numbered:
     """A message with its number in the stream."""

@@ -24,7 +24,7 @@ __all__ = ["Gap", "OrderRecovery"]
 Item = TypeVar("Item")
 
 
-@register
+@register(name="plumbing.Gap")
 @dataclass(frozen=True, slots=True)
 class Gap:
     """The numbers from `first` to `last`, both among them, that did not come in time."""

@@ -22,7 +22,7 @@ LONGEST = 1000  # characters a line may have
 NAME = 20  # characters a name may have
 
 
-@register
+@register(name="protocols.Note")
 @dataclass(frozen=True, slots=True)
 class Note:
     """What goes through a room: `nick` has said, joined, left, named (itself `text`), or asks who is there.

@@ -20,7 +20,7 @@ from kamesh.codec import register
 __all__ = ["Event", "Failed", "Request", "Response", "header_lines", "headers_of"]
 
 
-@register
+@register(name="web.Request")
 @dataclass(frozen=True, slots=True)
 class Request:
     """What a client asks for: an address, a method, headers, and perhaps a body.
@@ -60,7 +60,7 @@ class Request:
         return json.loads(self.body or b"")
 
 
-@register
+@register(name="web.Response")
 @dataclass(frozen=True, slots=True)
 class Response:
     """The answer to a request: a status, a body, headers.
@@ -92,7 +92,7 @@ class Response:
         return json.loads(self.content)
 
 
-@register
+@register(name="web.Event")
 @dataclass(frozen=True, slots=True)
 class Event:
     """One Server-Sent Event: text, its kind (no kind is "message"), its id.
@@ -106,7 +106,7 @@ class Event:
     retry: float | None = None
 
 
-@register
+@register(name="web.Failed")
 @dataclass(frozen=True, slots=True)
 class Failed:
     """Something that was asked for and did not come about: what, and why, in a sentence."""
