@@ -13,7 +13,8 @@ from kamesh.components.network.calling import Calling
 from kamesh.components.network.dialled import Dialled
 from kamesh.components.network.dialling import connect_tcp, connect_unix, hand_over
 from kamesh.components.network.messages import Peer
-from kamesh.components.network.tls import TLS, subject_of
+from kamesh.components.network.peers import peer_of
+from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import checked_port, shown
 
 __all__ = ["TCPClient", "TLSClient", "UnixClient"]
@@ -64,10 +65,7 @@ class TCPClient(Calling):
 
     def peer_of(self, transport: asyncio.Transport) -> Peer:
         """Name both ends, and whom the certificate names."""
-        there = transport.get_extra_info("peername") or (self.host, self.port)
-        here = transport.get_extra_info("sockname") or ("", 0)
-        subject = subject_of(transport.get_extra_info("peercert")) if self._ssl else ""
-        return Peer(there[0], there[1], here[0], here[1], subject)
+        return peer_of(transport, self.host, self.port)
 
 
 class TLSClient(TCPClient):

@@ -13,8 +13,9 @@ from typing import Any
 from kamesh.components.network.factory import ProtocolFactory
 from kamesh.components.network.listening import listen_tcp, listen_unix, remove_unix
 from kamesh.components.network.messages import Peer
+from kamesh.components.network.peers import peer_of
 from kamesh.components.network.serving import Serving
-from kamesh.components.network.tls import TLS, subject_of
+from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import Listening, checked_port, shown
 
 __all__ = ["TCPServer", "TLSServer", "UnixServer"]
@@ -75,10 +76,7 @@ class TCPServer(Serving):
 
     def peer_of(self, transport: asyncio.Transport) -> Peer:
         """Name both ends, and whom the certificate names."""
-        there = transport.get_extra_info("peername") or ("", 0)  # gone already
-        here = transport.get_extra_info("sockname") or ("", 0)
-        subject = subject_of(transport.get_extra_info("peercert")) if self._ssl else ""
-        return Peer(there[0], there[1], here[0], here[1], subject)
+        return peer_of(transport)
 
 
 class TLSServer(TCPServer):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from kamesh.components.network.trouble import NetworkError
 
-__all__ = ["TLS", "subject_of"]
+__all__ = ["TLS"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,21 +96,3 @@ def _no_password() -> str:
 
 def _unreadable(file: str, error: OSError) -> NetworkError:
     return NetworkError(f"{file} cannot be read: {error.strerror or error}")
-
-
-def subject_of(certificate: object) -> str:
-    """Write the subject of a certificate, as `getpeercert` gives it, in one line; "" if there is none."""
-    if not isinstance(certificate, dict):
-        return ""
-    names = [pair for group in certificate.get("subject", ()) for pair in group]
-    return ",".join(f"{_SHORT.get(name, name)}={value}" for name, value in names)
-
-
-_SHORT = {
-    "commonName": "CN",
-    "organizationName": "O",
-    "organizationalUnitName": "OU",
-    "countryName": "C",
-    "localityName": "L",
-    "stateOrProvinceName": "ST",
-}

@@ -3,7 +3,8 @@
 Laws
 1. What is put in waits for room, and what it sends waits to be got: back-pressure from end to end.
 2. Its failure is logged with its name and is nobody else's; it ends no later than who runs it.
-3. One whose connection is gone is told Shutdown; if it has not ended GRACE seconds later, it is ended.
+3. One whose connection is gone is told to finish: it takes what came before the end. If it has not
+   ended GRACE seconds later, it is ended. Shutdown is for those whose server ends.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import asyncio
 import logging
 from typing import Any
 
-from kamesh import Component, Shutdown
+from kamesh import Component, ProducerFinished, Shutdown
 from kamesh.errors import Ended, NotSuitable
 from kamesh.inbox import Inbox
 from kamesh.outbox import Outbox
@@ -131,12 +132,12 @@ class Child:
         self.into.finish()
 
     async def end(self) -> None:
-        """Have it end, now that nobody listens to it any more; return when it has."""
+        """Have it finish, now that nobody listens to it any more; return when it has."""
         self.finish()
         self.out_of.close()
         control = self._strand.inboxes.get("control")
         if not self.over and control is not None:
-            control.deliver(Shutdown("the connection is over"))
+            control.deliver(ProducerFinished(self.path))
         try:
             async with asyncio.timeout(GRACE):
                 while not self.over:

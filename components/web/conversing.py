@@ -3,19 +3,20 @@
 Laws
 1. A handler that is a component gets the request, then its body as it comes, each piece when there is
    room for it; what it sends goes to the client no faster than the client takes it.
-2. When either side is gone the other is told: the component by Shutdown, the client by the end of its
-   connection, which is an abrupt one if the component has failed.
+2. When either side is gone the other is told: the component by ProducerFinished, as over TCP, so that it
+   takes what came before; the client by the end of its connection, an abrupt one if the component failed.
+3. What cannot make a component for a connection is refused when the server is made.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from kamesh import Component
+from kamesh.components.network.factory import Factory, ProtocolFactory
 from kamesh.components.web.messages import Response
-from kamesh.components.web.routing import BadRoute, Found, named
+from kamesh.components.web.routing import Found, named
 from kamesh.errors import Ended
 
 if TYPE_CHECKING:
@@ -35,17 +36,15 @@ class WebSocket:
 
     Example: `HTTPServer({"/": Path("site"), "/chat": WebSocket(Chat)})`.
 
-    The component is made by `protocol`, a class or what makes one when it is called, or is named
-    "module:Class". Its "inbox" gets the messages, str or bytes, and what it sends goes to the client.
-    `longest` is the most bytes a message may have, default 1 MiB.
+    The component is made by `protocol`: a class, or what makes one when it is called with nothing or
+    with the `Peer` of the connection, or the name of one, "module:Class". Its "inbox" gets the messages,
+    str or bytes, and what it sends goes to the client. `longest` is the most bytes a message may have,
+    default 1 MiB.
     """
 
-    def __init__(self, protocol: Callable[[], Component] | str, *, longest: int = 1 << 20) -> None:
-        """Remember what makes the components."""
-        made = named(protocol) if isinstance(protocol, str) else protocol
-        if not callable(made):
-            raise BadRoute(f"{protocol!r} makes no component for a connection")
-        self.protocol = made
+    def __init__(self, protocol: ProtocolFactory | str, *, longest: int = 1 << 20) -> None:
+        """Remember what makes the components; NotSuitable if it makes none."""
+        self.protocol = Factory(named(protocol) if isinstance(protocol, str) else protocol)
         self.longest = longest
 
     async def answer(self, server: HTTPServer, exchange: Exchange, found: Found) -> None:
@@ -55,7 +54,7 @@ class WebSocket:
         except ValueError as error:
             await exchange.refuse(426, str(error), {"upgrade": "websocket"})
             return
-        child = server.children.start(self.protocol())
+        child = server.children.start(self.protocol(exchange.peer))
 
         async def hear() -> None:
             async for message in socket:
@@ -86,13 +85,13 @@ class WebSocket:
 class Handler:
     """A component for each request."""
 
-    def __init__(self, make: Callable[[], Component]) -> None:
-        """Remember what makes them."""
-        self.make = make
+    def __init__(self, make: ProtocolFactory) -> None:
+        """Remember what makes them; NotSuitable if it makes none."""
+        self.make = Factory(make)
 
     async def answer(self, server: HTTPServer, exchange: Exchange, found: Found) -> None:
         """Run one for this request."""
-        child = server.children.start(self.make())
+        child = server.children.start(self.make(exchange.peer))
 
         async def feed() -> None:
             if await child.put(exchange.head(server.next_number(), found.parts)):

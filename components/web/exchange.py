@@ -15,6 +15,8 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from aiohttp import ClientWebSocketResponse, WSMsgType, web
 from multidict import CIMultiDict
 
+from kamesh.components.network.messages import Peer
+from kamesh.components.network.peers import peer_of
 from kamesh.components.web.limits import Limits, Stalled, TooLarge, TooSlow
 from kamesh.components.web.messages import Request, Response, header_lines, headers_of
 
@@ -37,6 +39,11 @@ class Exchange:
         self.raw_path = raw.raw_path
         self.shown = f"{raw.method} {raw.path}"
         self.headers = headers_of((name, value) for name, value in raw.headers.items())
+
+    @property
+    def peer(self) -> Peer:
+        """Say who asks."""
+        return peer_of(self._raw.transport)
 
     def head(self, number: int = 0, parts: Mapping[str, str] | None = None) -> Request:
         """Give the request without its body."""

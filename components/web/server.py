@@ -41,7 +41,8 @@ class HTTPServer(WebServer):
     `routes` are written "/path", "/items/{id}", "/files/*" (all below), or with a method before them,
     "POST /items"; a single target instead of a table gets everything. What a route leads to is
 
-    - a component class (or a `functools.partial` of one), of which each request gets its own. Its
+    - a component class (or a `functools.partial` of one), of which each request gets its own, made with
+      nothing or with the `Peer` who asks. Its
       "inbox" gets the Request, then the body in pieces as it comes, then the end; its "outbox" sends
       a whole Response, or a Response without a body and then the body in pieces, or only pieces;
     - a function, plain (it must not wait) or `async`, of a Request with its whole body. It returns a

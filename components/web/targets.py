@@ -23,6 +23,7 @@ from kamesh.components.web.conversing import Handler, WebSocket, late, spoken_fo
 from kamesh.components.web.files import Files
 from kamesh.components.web.messages import Request, Response
 from kamesh.components.web.routing import BadRoute, Found, named
+from kamesh.errors import NotSuitable
 
 if TYPE_CHECKING:
     from kamesh.components.web.exchange import Exchange
@@ -112,7 +113,10 @@ def as_target(route: str, value: object) -> Target:
         return value
     maker = value.func if isinstance(value, partial) else value
     if isinstance(maker, type) and issubclass(maker, Component):
-        return Handler(value)  # type: ignore[arg-type]  # a class or a partial of one
+        try:
+            return Handler(value)  # type: ignore[arg-type]  # a class or a partial of one
+        except NotSuitable as error:
+            raise BadRoute(f"the route {route!r} cannot lead to a component: {error}") from error
     if isinstance(value, Component):
         raise BadRoute(
             f"the route {route!r} leads to one component, {value.path}; a request gets one of its own: "

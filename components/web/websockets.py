@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
+from kamesh.components.network.factory import ProtocolFactory
 from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.retries import Retries
@@ -38,11 +39,11 @@ LONGEST = 1 << 20
 class WebSocketServer(HTTPServer):
     """Serves WebSockets, with a component of its own for each connection.
 
-    `protocol` makes the component: a class, a function without arguments, or "module:Class". Its
-    "inbox" gets the messages of its client, str or bytes; what it sends goes there. `path` is where
-    they connect; `longest` is the most bytes a message may have (default 1 MiB). Up to 1000 connect at
-    a time (`limits={"requests": 1000, "connections": 1000}`). The rest is as for HTTPServer, which can
-    have WebSockets beside other things: see WebSocket.
+    `protocol` makes the component: a class, or a function called with nothing or with the `Peer` of the
+    connection, or "module:Class". Its "inbox" gets the messages of its client, str or bytes; what it
+    sends goes there. `path` is where they connect; `longest` is the most bytes a message may have
+    (default 1 MiB). Up to 1000 connect at a time (`limits={"requests": 1000, "connections": 1000}`). The
+    rest is as for HTTPServer, which can have WebSockets beside other things: see WebSocket.
 
     Example:
         >>> class Shout(Component):
@@ -61,7 +62,7 @@ class WebSocketServer(HTTPServer):
 
     How it ends: with its inbox, or when it is told to on "control": components are told Shutdown, and
     connections closed with 1001. A component that ends closes its connection; one that fails does so
-    with 1011, and the log says why.
+    with 1011, and the log says why. A component whose client is gone is told to finish.
     """
 
     inboxes: ClassVar = {
@@ -76,7 +77,7 @@ class WebSocketServer(HTTPServer):
 
     def __init__(
         self,
-        protocol: Callable[[], Component] | str,
+        protocol: ProtocolFactory | str,
         port: int = 0,
         host: str = "127.0.0.1",
         path: str = "/",

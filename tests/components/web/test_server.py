@@ -432,7 +432,7 @@ def test_a_request_that_nobody_answers_is_a_504():
 
 
 def test_a_client_that_goes_ends_its_component():
-    """It is told Shutdown, and the others are served on."""
+    """It is told to finish, and the others are served on."""
     told = threading.Event()
 
     class Endless(Component):
