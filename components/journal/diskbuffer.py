@@ -25,7 +25,7 @@ from kamesh.components.journal.recorder import NotRecordable
 from kamesh.components.journal.segments import LARGE, Segments
 from kamesh.components.journal.syncing import Sync, Syncing
 from kamesh.components.journal.weight import places, weight
-from kamesh.components.plumbing.refusing import whole
+from kamesh.components.refusing import whole
 from kamesh.components.sending import shut_down
 from kamesh.errors import Ended
 from kamesh.inbox import Inbox

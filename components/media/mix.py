@@ -21,8 +21,8 @@ from kamesh.components.media.feeding import all_over
 from kamesh.components.media.formats import Format, Sound
 from kamesh.components.media.gains import GainMatrix
 from kamesh.components.media.messages import unexpected
-from kamesh.components.plumbing.refusing import WrongFigure, box_names, more_than
 from kamesh.components.plumbing.streams import more_may_come
+from kamesh.components.refusing import WrongFigure, box_names, more_than
 from kamesh.components.sending import shut_down
 from kamesh.inbox import Inbox
 

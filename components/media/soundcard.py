@@ -19,7 +19,7 @@ from kamesh.components.media.formats import Format, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.soundopening import SoundDevices
-from kamesh.components.plumbing.refusing import WrongFigure, more_than
+from kamesh.components.refusing import WrongFigure, more_than
 
 __all__ = ["SoundInput", "SoundOutput"]
 

@@ -24,8 +24,8 @@ from kamesh.components.media.instep import AUDIO, GAPS, VIDEO, InStep
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.timeline import Timeline
 from kamesh.components.media.trouble import MediaError
-from kamesh.components.plumbing.refusing import WrongFigure, at_least
 from kamesh.components.plumbing.streams import more_may_come
+from kamesh.components.refusing import WrongFigure, at_least
 from kamesh.components.sending import shut_down
 from kamesh.inbox import Inbox
 

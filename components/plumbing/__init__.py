@@ -23,7 +23,6 @@ from kamesh.components.plumbing.merger import Merger, OrderedMerger
 from kamesh.components.plumbing.numbered import Annotator, Numbered, RecoverOrder
 from kamesh.components.plumbing.order import Gap, OrderRecovery
 from kamesh.components.plumbing.ratelimiter import RateLimiter
-from kamesh.components.plumbing.refusing import WrongFigure
 from kamesh.components.plumbing.router import Router
 from kamesh.components.plumbing.splitter import AddSink, RemoveSink, Splitter
 from kamesh.components.plumbing.stopsignal import StopOnSignal
@@ -31,6 +30,7 @@ from kamesh.components.plumbing.thinning import Debounce, Throttle
 from kamesh.components.plumbing.transforms import Count, Filter, FirstOnly, PassThrough, Tee
 from kamesh.components.plumbing.twoway import TwoWaySplitter
 from kamesh.components.plumbing.valve import Valve
+from kamesh.components.refusing import WrongFigure
 
 __all__ = [
     "AddSink",

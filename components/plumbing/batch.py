@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.plumbing.measuring import byte_length
-from kamesh.components.plumbing.refusing import at_least, function, whole
+from kamesh.components.refusing import at_least, function, whole
 from kamesh.components.sending import sending
 
 __all__ = ["Batch"]

@@ -11,7 +11,7 @@ Laws
 
 from __future__ import annotations
 
-from kamesh.components.plumbing.refusing import more_than
+from kamesh.components.refusing import more_than
 
 __all__ = ["Bucket"]
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from kamesh import ProducerFinished, Seq, Shutdown
 from kamesh.chassis import Part
-from kamesh.components.plumbing.refusing import at_least, function, whole
+from kamesh.components.refusing import at_least, function, whole
 from kamesh.components.retries import Retries
 from kamesh.errors import ComponentFailed, NotSuitable
 

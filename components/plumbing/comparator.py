@@ -15,8 +15,8 @@ from typing import Any, ClassVar
 
 from kamesh import Component
 from kamesh.codec import register
-from kamesh.components.plumbing.refusing import function
 from kamesh.components.plumbing.streams import more_may_come
+from kamesh.components.refusing import function
 from kamesh.inbox import Inbox
 
 __all__ = ["Comparator", "Difference"]

@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import at_least, whole
+from kamesh.components.refusing import at_least, whole
 from kamesh.components.sending import shut_down
 
 __all__ = ["Delay"]

@@ -20,7 +20,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from kamesh import Component, Graphline, Handle, Pipeline
-from kamesh.components.plumbing.refusing import at_least
+from kamesh.components.refusing import at_least
 from kamesh.errors import ComponentFailed, EmptyInbox, Ended, Full, KameshError, NotSuitable
 
 if TYPE_CHECKING:

@@ -18,7 +18,7 @@ from random import Random
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import WrongFigure, at_least, whole
+from kamesh.components.refusing import WrongFigure, at_least, whole
 from kamesh.components.sending import shut_down
 
 __all__ = ["LossyConnector"]

@@ -14,8 +14,8 @@ from heapq import heapify, heappop, heapreplace
 from typing import Any, ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import at_least, box_names, function
 from kamesh.components.plumbing.streams import more_may_come
+from kamesh.components.refusing import at_least, box_names, function
 from kamesh.inbox import Inbox
 
 __all__ = ["Merger", "OrderedMerger"]

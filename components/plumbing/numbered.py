@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from kamesh import Component
 from kamesh.codec import register
 from kamesh.components.plumbing.order import Gap, OrderRecovery
-from kamesh.components.plumbing.refusing import WrongFigure, at_least
+from kamesh.components.refusing import WrongFigure, at_least
 from kamesh.components.sending import sending
 from kamesh.errors import NotSuitable
 

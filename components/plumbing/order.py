@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from kamesh.codec import register
-from kamesh.components.plumbing.refusing import whole
+from kamesh.components.refusing import whole
 
 __all__ = ["Gap", "OrderRecovery"]
 

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from kamesh import Component
 from kamesh.components.plumbing.bucket import Bucket
 from kamesh.components.plumbing.measuring import byte_length
-from kamesh.components.plumbing.refusing import WrongFigure, function
+from kamesh.components.refusing import WrongFigure, function
 
 __all__ = ["RateLimiter"]
 

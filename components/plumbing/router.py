@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Hashable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import box_names, function
+from kamesh.components.refusing import box_names, function
 from kamesh.errors import NotSuitable
 
 __all__ = ["Router"]

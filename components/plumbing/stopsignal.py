@@ -17,7 +17,7 @@ from types import FrameType
 from typing import Any, ClassVar
 
 from kamesh import Component, ProducerFinished, Shutdown
-from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sending import shut_down
 from kamesh.errors import NotSuitable
 

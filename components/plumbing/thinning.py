@@ -13,7 +13,7 @@ from collections.abc import Generator
 from typing import Any, ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import more_than
+from kamesh.components.refusing import more_than
 from kamesh.components.sending import sending
 
 __all__ = ["Debounce", "Throttle"]

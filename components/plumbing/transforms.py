@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
 from kamesh import Component, Graphline, PureTransformer
-from kamesh.components.plumbing.refusing import function, whole
+from kamesh.components.refusing import function, whole
 
 __all__ = ["Count", "Filter", "FirstOnly", "PassThrough", "PureTransformer", "Tee"]
 

@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import NotSuitable
 from kamesh.inbox import Inbox
 

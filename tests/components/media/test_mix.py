@@ -16,7 +16,7 @@ from kamesh.components.media.gains import GainMatrix
 from kamesh.components.media.lanes import LiveLane, TimedLane
 from kamesh.components.media.mixing import Limiter, mixed, spread
 from kamesh.components.media.samples import SampleReader, sound_frame
-from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import LinkageRefused, NameTaken
 from kamesh.testing import Collector, run
 

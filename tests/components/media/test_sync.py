@@ -13,7 +13,7 @@ from kamesh import Component, ComponentFailed, Graphline
 from kamesh.components.media import Sync
 from kamesh.components.media.clock import MediaClock
 from kamesh.components.media.instep import AUDIO, VIDEO, InStep, Move
-from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure
 from kamesh.testing import run
 
 # the clock

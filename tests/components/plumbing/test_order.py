@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kamesh.components.plumbing.order import Gap, OrderRecovery
-from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure
 
 
 def feed(order, numbers):

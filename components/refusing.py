@@ -1,4 +1,4 @@
-"""What parts refuse when they are made: figures, names and functions that make no sense.
+"""What components refuse when they are made: figures, names and functions that make no sense.
 
 Law: a mistake that can be seen at construction is refused there, in one plain sentence that says what
 would be right.
