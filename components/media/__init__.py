@@ -29,10 +29,12 @@ from kamesh.components.media.formats import (
 from kamesh.components.media.gains import GainError, SetGain
 from kamesh.components.media.http import HTTPStream
 from kamesh.components.media.images import ImageReader, ImageSource, ImageWriter, image_files
+from kamesh.components.media.level import Level
 from kamesh.components.media.line import MediaPipeline
 from kamesh.components.media.messages import (
     AudioInfo,
     MediaPacket,
+    SoundLevel,
     StreamHeader,
     Subtitle,
     VideoInfo,
@@ -69,6 +71,7 @@ __all__ = [
     "ImageReader",
     "ImageSource",
     "ImageWriter",
+    "Level",
     "ListenError",
     "Listening",
     "MediaError",
@@ -94,6 +97,7 @@ __all__ = [
     "SetGain",
     "Sound",
     "SoundInput",
+    "SoundLevel",
     "SoundOutput",
     "StreamHeader",
     "Subtitle",

@@ -19,6 +19,7 @@ __all__ = [
     "Chunk",
     "MediaPacket",
     "Preamble",
+    "SoundLevel",
     "StreamHeader",
     "StreamInfo",
     "Subtitle",
@@ -96,6 +97,16 @@ class Subtitle:
     text: str
     start: float = 0.0
     end: float = float("inf")
+
+
+@register
+@dataclass(frozen=True, slots=True)
+class SoundLevel:
+    """How loud sound is from `time` seconds on: the peak and the root mean square; 1.0 is full scale."""
+
+    time: float
+    peak: float
+    rms: float
 
 
 def unexpected(who: str, wants: str, got: object) -> TypeError:

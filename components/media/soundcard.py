@@ -20,6 +20,7 @@ from kamesh.components.media.messages import unexpected
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.soundopening import SoundDevices
 from kamesh.components.refusing import WrongFigure, more_than
+from kamesh.components.sending import shut_down
 
 __all__ = ["SoundInput", "SoundOutput"]
 
@@ -107,7 +108,8 @@ class SoundOutput(ThreadedComponent):
                     self._play(stream, rate, reader.push(frame))
                 if stream is not None and reader is not None:
                     self._play(stream, rate, reader.finish())
-                    stream.stop()  # waits until all of it was heard
+                    if not shut_down(self):
+                        stream.stop()  # waits until all of it was heard
             finally:
                 if stream is not None:
                     stream.abort()
@@ -118,7 +120,8 @@ class SoundOutput(ThreadedComponent):
         for place, samples in pieces:
             for first in range(0, len(samples), size):
                 part = samples[first : first + size]
-                self._strand.check()  # a stop does not wait for a long piece
+                if shut_down(self):  # it does not wait for the end of a long piece
+                    return
                 self.underruns += bool(stream.write(part))
                 self.samples += len(part)
                 heard = (place + first + len(part)) / rate - stream.latency
