@@ -2,7 +2,8 @@
 
 Laws
 1. Mails are delivered one after the other, in order, over one connection that is kept.
-2. Each recipient of each mail is accounted for: in a Delivered, or in an Undelivered. A connection that
+2. Each recipient of each mail is accounted for: in a Delivered, or in an Undelivered, or, with nothing
+   linked to hear of the latter, by what the client fails with. A connection that
    breaks after a mail was sent and before the server's word may have it delivered twice, never not.
 3. What may pass is tried again, with growing waits, a limited number of times; mails behind it wait.
 """
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
+from kamesh.components.failing import tell_failure
 from kamesh.components.mail.messages import Delivered, Mail, Undelivered, as_mail
 from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import checked_port
@@ -53,7 +55,8 @@ class SMTPClient(Component):
     "errors" an Undelivered for those it has not, with the reason; "control".
 
     How it ends: when its inbox has ended and each mail is accounted for. Told Shutdown, at once: what was
-    under way is told on "errors".
+    under way is told on "errors". It fails, with a sentence, at the first mail that is not delivered if
+    "errors" is linked to nothing.
     """
 
     inboxes: ClassVar = {
@@ -170,7 +173,7 @@ class SMTPClient(Component):
         self, mail: Mail, recipients: tuple[str, ...], reason: str, code: int = 0
     ) -> None:
         self.undelivered += 1
-        await self.send(Undelivered(mail, recipients, reason, code), "errors")
+        await tell_failure(self, Undelivered(mail, recipients, reason, code))
 
     async def _stopped_within(self, seconds: float) -> bool:
         """Wait, and say whether it was told to stop."""

@@ -63,6 +63,10 @@ class Undelivered:
     reason: str
     code: int = 0
 
+    def __str__(self) -> str:
+        """Say who does not get it, and why."""
+        return f"mail for {', '.join(self.recipients) or 'nobody'} is not delivered: {self.reason}"
+
 
 @register(name="mail.Question")
 @dataclass(frozen=True, slots=True)

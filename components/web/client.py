@@ -3,7 +3,8 @@
 Laws
 1. Responses come in the order of the requests; at most `concurrency` of them are under way, and no more
    is asked for while nobody takes what has come.
-2. What cannot be had is one Failed on "errors", with a sentence, and the rest goes on.
+2. What cannot be had is one Failed on "errors", with a sentence, and the rest goes on; with nothing
+   linked there it fails.
 3. Only what may be done twice is tried again, a limited number of times, with growing waits.
 """
 
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
+from kamesh.components.failing import tell_failure
 from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.retries import Retries
@@ -71,7 +73,8 @@ class HTTPClient(Component):
     Boxes: "inbox" addresses and Requests; "outbox" Responses; "errors" a Failed for each that could not
     be had; "control".
 
-    How it ends: when its inbox has ended and all is answered; told Shutdown, at once.
+    How it ends: when its inbox has ended and all is answered; told Shutdown, at once. It fails, with a
+    sentence, if something cannot be had and "errors" is linked to nothing.
     """
 
     inboxes: ClassVar = {
@@ -167,7 +170,7 @@ class HTTPClient(Component):
             await _over(before)
             self.failed += 1
             failed = Failed(request, str(error))
-            await self.send(failed, "errors")
+            await tell_failure(self, failed, error)
             if isinstance(error, _BrokenOff):
                 await self.send(failed)
 
@@ -232,7 +235,7 @@ class HTTPDownload(Component):
 
     `url` is asked for by GET, with `headers`; `timeout` (30 s) is for connecting and for each wait for
     bytes. When it breaks off, the rest is asked for by Range, if it is still the same by its ETag or its
-    time, up to `tries` (5) times in a row without a byte. `tls` is a TLS or an `ssl.SSLContext`.
+    time, up to `tries` (5) times in a row without a byte (None: for ever). `tls` is a TLS or an `ssl.SSLContext`.
 
     Example:
         >>> with HTTPServer(lambda request: b"all of it").background() as server:
@@ -255,7 +258,7 @@ class HTTPDownload(Component):
         url: str,
         *,
         timeout: float = 30.0,
-        tries: int = 5,
+        tries: int | None = 5,
         headers: Mapping[str, str] | None = None,
         tls: TLS | ssl.SSLContext | None = None,
         name: str | None = None,

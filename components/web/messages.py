@@ -109,10 +109,14 @@ class Event:
 @register(name="web.Failed")
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """Something that was asked for and did not come about: what, and why, in a sentence."""
+    """Something that was asked for and did not come about: what, and why, in a sentence; as text, that."""
 
     request: Any
     reason: str
+
+    def __str__(self) -> str:
+        """Say why."""
+        return self.reason
 
 
 def headers_of(lines: Iterable[tuple[str, str]]) -> dict[str, str]:

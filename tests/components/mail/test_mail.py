@@ -455,6 +455,18 @@ def test_what_will_never_be_is_told_and_the_rest_goes_on():
         assert words in each.reason
 
 
+def test_what_is_not_delivered_fails_it_if_nobody_hears_of_it():
+    """With "errors" linked to nothing the client fails, and says who does not get what."""
+    handler = Memory(never=["550 5.1.1 nobody of that name"])
+    with foreign(handler) as port:
+        mails = [mail(1), mail(2, "never@x.test"), mail(3)]
+        client = SMTPClient("127.0.0.1", port, wait=0.01, timeout=5.0)
+        sentence = r"mail for never@x.test is not delivered: .*nobody of that name.* \(link "
+        with pytest.raises(ComponentFailed, match=sentence):
+            Pipeline(DataSource(mails), client).run()
+    assert [data for _, data in handler.got] == [mail(1).data]
+
+
 def test_a_server_that_is_not_there_is_given_up():
     """After as many tries as were said, with a sentence for each mail."""
     with socket.socket() as sock:

@@ -155,6 +155,19 @@ def test_as_many_at_a_time_as_there_may_be():
             assert Site.most == concurrency
 
 
+def test_what_cannot_be_had_fails_it_if_nobody_hears_of_it():
+    """With "errors" linked to nothing the client fails, after what came before, and says how to go on."""
+    got = []
+    with HTTPServer(lambda request: request.path).background() as server:
+        url = server.get(timeout=5).url
+        asking = Pipeline(
+            DataSource([url + "one", "gopher://x", url + "two"]), HTTPClient(), DataSink(got)
+        )
+        with pytest.raises(ComponentFailed, match=r"gopher.* \(link \"errors\" to hear of it and"):
+            asking.run()
+    assert [each.text for each in got] == ["/one"]
+
+
 def test_what_cannot_be_had_is_told_and_the_rest_goes_on():
     """Each in one sentence, with what was asked for."""
     port = free_port()
