@@ -10,7 +10,7 @@ from kamesh import ComponentFailed
 from kamesh.codec import decode, encode
 from kamesh.components.media import Level, SoundLevel
 from kamesh.components.media.metering import Meter
-from kamesh.components.plumbing.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure
 from kamesh.testing import run
 
 
