@@ -8,6 +8,7 @@ file's name; what is to be whole is whole or not there.
 
 from kamesh.components.files.atomic import AtomicWrite, replacing
 from kamesh.components.files.errors import FileError, sentence
+from kamesh.components.files.failing import FileFailed
 from kamesh.components.files.folders import FilePart, ListFolder, ReadFolder
 from kamesh.components.files.moving import MoveFile, RemoveFile
 from kamesh.components.files.placing import WriteFolder
@@ -22,6 +23,7 @@ __all__ = [
     "AtomicWrite",
     "FileChanged",
     "FileError",
+    "FileFailed",
     "FilePart",
     "FileReader",
     "FileWriter",

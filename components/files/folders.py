@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from kamesh import ThreadedComponent, register
-from kamesh.components.files.errors import FileError, sentence
+from kamesh.components.files.errors import FileError
+from kamesh.components.files.failing import tell_file_failure
 from kamesh.components.files.names import Patterns
 from kamesh.components.sending import shut_down
 
@@ -91,7 +92,7 @@ class _Folder(ThreadedComponent):
     inboxes: ClassVar = {"control": "told here to finish or to stop"}
     outboxes: ClassVar = {
         "outbox": "what was found",
-        "errors": "a sentence for each file or folder that cannot be read",
+        "errors": "a FileFailed for each file or folder that cannot be read",
         "signal": "passes on what was told on control",
     }
     outgoing: ClassVar = 16
@@ -127,10 +128,7 @@ class _Folder(ThreadedComponent):
 
     def _trouble(self, error: OSError, path: Path) -> None:
         self.troubles += 1
-        text = sentence(error, path, "read")
-        if not self._strand.outboxes["errors"].feeds:
-            raise FileError(f'{text} (link "errors" to hear of it and go on)') from error
-        self.send(text, "errors")
+        tell_file_failure(self, error, path, "read")
 
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
@@ -156,7 +154,7 @@ class ListFolder(_Folder):
         films/old/c.ts
 
     Boxes: "outbox" a Path for each file, beginning with the folder as it was given; "errors" a
-    sentence for what cannot be read; "control".
+    FileFailed for what cannot be read; "control".
 
     How it ends: after the last file; told Shutdown, at once. It fails, with a sentence, if the folder
     is not there; and if something in it cannot be read and "errors" is linked to nothing.
@@ -179,7 +177,7 @@ class ReadFolder(_Folder):
         FilePart(path='a/one', data=b'1', offset=0, last=True)
         FilePart(path='two', data=b'22', offset=0, last=True)
 
-    Boxes: "outbox" FilePart(path, data, offset, last); "errors" a sentence for what cannot be read;
+    Boxes: "outbox" FilePart(path, data, offset, last); "errors" a FileFailed for what cannot be read;
     "control".
 
     How it ends: after the last file; told Shutdown, at once. It fails as ListFolder does. A file that

@@ -5,7 +5,14 @@ import os
 import pytest
 
 from kamesh import Component, ComponentFailed, Graphline, Pipeline, ProducerFinished, Shutdown
-from kamesh.components.files import FileError, FilePart, ListFolder, ReadFolder, WriteFolder
+from kamesh.components.files import (
+    FileError,
+    FileFailed,
+    FilePart,
+    ListFolder,
+    ReadFolder,
+    WriteFolder,
+)
 from kamesh.components.files.folders import walk
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.testing import keeps_promises, run
@@ -27,18 +34,18 @@ def listed(folder, *arguments, **options):
     return [path.relative_to(folder).as_posix() for path in paths]
 
 
-def failure(component):
+def failure(component, kind="FileError"):
     """Give the sentence with which a component fails."""
     with pytest.raises(ComponentFailed) as raised:
         component.run()
-    assert raised.value.failure.error == "FileError"
+    assert raised.value.failure.error == kind
     return raised.value.failure.message
 
 
 def written(folder, messages):
     """Write a folder; give what was whole and the troubles."""
     sent = run(WriteFolder(folder), messages)
-    return sent["outbox"], sent["errors"]
+    return sent["outbox"], [each.reason for each in sent["errors"]]
 
 
 class TestList:
@@ -96,8 +103,9 @@ class TestList:
         monkeypatch.setattr(os, "scandir", scandir)
         sent = run(ListFolder(tree))
         assert [path.name for path in sent["outbox"]] == ["a.ts", "b.ts", "notes", "e"]
-        assert sent["errors"] == [f"{tree / 'old'} cannot be read: this user has no permission to"]
-        assert '(link "errors" to hear of it and go on)' in failure(ListFolder(tree))
+        reason = f"{tree / 'old'} cannot be read: this user has no permission to"
+        assert sent["errors"] == [FileFailed(tree / "old", reason)]
+        assert '(link "errors" to hear of it and go on)' in failure(ListFolder(tree), "Unheard")
 
 
 class TestRead:
@@ -137,8 +145,9 @@ class TestRead:
         monkeypatch.setattr(reader, "_found", vanish)
         sent = run(reader)
         assert [part.path for part in sent["outbox"]] == ["a.ts", "old/c.ts", "old/deep/d.ts"]
-        (text,) = sent["errors"]
-        assert text.startswith(f"there is no file {tree / 'b.ts'}")
+        (failed,) = sent["errors"]
+        assert failed.path == tree / "b.ts"
+        assert failed.reason.startswith(f"there is no file {tree / 'b.ts'}")
 
 
 class TestWrite:
@@ -297,7 +306,7 @@ class TestWrite:
 
     def test_where_nothing_hears_of_it(self, tmp_path):
         """With "errors" linked to nothing, the first trouble fails it."""
-        text = failure(Pipeline(DataSource([("../x", b"")]), WriteFolder(tmp_path)))
+        text = failure(Pipeline(DataSource([("../x", b"")]), WriteFolder(tmp_path)), "Unheard")
         assert text == (
             "'../x' leads out of the folder and is not written (link \"errors\" to hear of it and go on)"
         )
