@@ -4,7 +4,7 @@ Pure: chance and counts come in, seconds come out. The wait doubles with each tr
 and of each a random half is taken off, so that many who failed together do not come back together
 ("Exponential Backoff and Jitter", Marc Brooker, 2015: the "equal jitter" of it).
 
-Law: the number of tries is limited; a success begins the count anew.
+Law: the number of tries is limited, unless it is said that it is not; a success begins the count anew.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import random
 
+from kamesh.components.refusing import WrongFigure, more_than, whole
+
 __all__ = ["Retries"]
 
 
 @dataclass(slots=True)
 class Retries:
-    """At most `tries` in a row, the first wait `first` seconds, none longer than `longest`.
+    """At most `tries` in a row (None: for ever), the first wait `first` seconds, none above `longest`.
 
     Example:
         retries = Retries(tries=3)
@@ -25,18 +27,26 @@ class Retries:
         retries.succeeded()
     """
 
-    tries: int = 4
+    tries: int | None = 4
     first: float = 0.5
     longest: float = 30.0
     failures: int = 0
 
     def __post_init__(self) -> None:
-        """ValueError for fewer tries than 1 or for times that are none."""
-        if self.tries < 1 or not 0 < self.first <= self.longest:
-            raise ValueError(
-                f"{self.tries} tries, {self.first:g} to {self.longest:g} seconds apart: there is at "
-                f"least 1, and the first wait is more than 0 and no longer than the longest"
+        """WrongFigure for fewer tries than 1 or for times that are none."""
+        if self.tries is not None:
+            whole(1, self.tries, "the number of tries (None: for ever)")
+        more_than(0, self.first, "the seconds of the first wait")
+        more_than(0, self.longest, "the seconds of the longest wait")
+        if self.first > self.longest:
+            raise WrongFigure(
+                f"the first wait of {self.first:g} seconds is longer than the longest, {self.longest:g}"
             )
+
+    @property
+    def once(self) -> bool:
+        """Whether it is tried a single time."""
+        return self.tries == 1
 
     def wait(self, at_least: float = 0.0, chance: float | None = None) -> float | None:
         """Give the seconds to wait after one more failure; None to leave off.
@@ -45,7 +55,7 @@ class Retries:
         is from 0 to 1; random unless given.
         """
         self.failures += 1
-        if self.failures >= self.tries:
+        if self.tries is not None and self.failures >= self.tries:
             return None
         doubled = min(self.first * 2.0 ** min(self.failures - 1, 60), self.longest)
         jittered = doubled * (0.5 + (random() if chance is None else chance) / 2)

@@ -21,7 +21,7 @@ class Guest:
 
     def __init__(self, name, where):
         self.name = name
-        self.line = TCPClient(where.host, where.port, retries=0).background()
+        self.line = TCPClient(where.host, where.port, tries=1).background()
         self.heard = ""
         self.say(f"/nick {name}")
         self.say("/who")

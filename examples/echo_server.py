@@ -28,7 +28,7 @@ server = TCPServer(Shout, port=0)  # 0: any port that is free
 with server.background() as running:
     where = running.get(timeout=10)
     heard = DataSink()
-    client = TCPClient(where.host, where.port, retries=0)
+    client = TCPClient(where.host, where.port, tries=1)
     Pipeline(DataSource([b"hello, ", b"world"]), client, heard).run()
     print("over TCP:", b"".join(heard.messages).decode())
 

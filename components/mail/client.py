@@ -21,6 +21,7 @@ from kamesh.components.failing import tell_failure
 from kamesh.components.mail.messages import Delivered, Mail, Undelivered, as_mail
 from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import checked_port
+from kamesh.components.refusing import WrongFigure, more_than
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.outbox import Outbox
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 __all__ = ["SMTPClient"]
 
 
+LONGEST_WAIT = 300.0  # seconds between two tries
+
+
 class SMTPClient(Component):
     r"""Delivers mail to an SMTP server, in order.
 
@@ -38,8 +42,8 @@ class SMTPClient(Component):
     nothing is sent before STARTTLS (or, with `implicit=True`, as at port 465, at all without TLS) with a
     certificate that is trusted. `user` and `password` are for a server that wants them; beyond this machine
     they need `tls`. `timeout` (30 s) is for each reply. A server that cannot be reached, or says to come
-    again (4xx), is tried up to `tries` (5) times, `wait` seconds (2) after the first time, then twice as
-    long, 5 minutes at most. `hello` is what the client calls itself.
+    again (4xx), is tried up to `tries` (5) times, `first_wait` seconds (2) after the first time, then
+    twice as long, 5 minutes at most. `hello` is what the client calls itself.
 
     Example:
         >>> with SMTPServer().background() as server:
@@ -83,19 +87,19 @@ class SMTPClient(Component):
         password: str = "",
         timeout: float = 30.0,
         tries: int = 5,
-        wait: float = 2.0,
+        first_wait: float = 2.0,
         hello: str | None = None,
         name: str | None = None,
     ) -> None:
-        """Remember where to deliver; ValueError for a password that would go in clear."""
+        """Remember where to deliver; WrongFigure for a password that would go in clear."""
         super().__init__(name=name)
         if user and tls is None and not _is_here(host):
-            raise ValueError(f"the password for {host} would be sent in clear: give tls=TLS()")
+            raise WrongFigure(f"the password for {host} would be sent in clear: give tls=TLS()")
         if implicit and tls is None:
-            raise ValueError("implicit=True is about TLS: give tls=TLS() too")
-        if not timeout > 0:
-            raise ValueError(f"timeout={timeout:g}: more than 0 seconds")
-        Retries(tries, wait, max(wait, 300.0))  # for its sentence
+            raise WrongFigure("implicit=True is about TLS: give tls=TLS() too")
+        more_than(0, timeout, "the seconds of the timeout")
+        more_than(0, first_wait, "the seconds of the first wait")
+        Retries(tries, first_wait, max(first_wait, LONGEST_WAIT))  # for its sentence
         self.host = host
         self.port = checked_port(port)
         self.tls = tls
@@ -104,7 +108,7 @@ class SMTPClient(Component):
         self.password = password
         self.timeout = timeout
         self.tries = tries
-        self.first_wait = wait
+        self.first_wait = first_wait
         self.hello = hello
         self.delivered = self.undelivered = self.retried = 0
 
@@ -137,7 +141,7 @@ class SMTPClient(Component):
 
     async def _deliver(self, delivery: Delivery, mail: Mail) -> None:
         """Deliver one mail, in as many attempts as that takes."""
-        retries = Retries(self.tries, self.first_wait, max(self.first_wait, 300.0))
+        retries = Retries(self.tries, self.first_wait, max(self.first_wait, LONGEST_WAIT))
         left = mail.recipients
         while left:
             trying = asyncio.create_task(delivery.deliver(mail, left))

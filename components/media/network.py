@@ -13,12 +13,14 @@ from typing import ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.addresses import WHITELIST, Attempts, check_address, shown_address
+from kamesh.components.media.addresses import WHITELIST, check_address, shown_address
 from kamesh.components.media.formats import Format, Packets, Text
 from kamesh.components.media.messages import MediaPacket, StreamHeader, Subtitle
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.selection import Choice, check_choice
 from kamesh.components.media.trouble import MediaError
+from kamesh.components.refusing import more_than
+from kamesh.components.retries import Retries
 from kamesh.outbox import Outbox
 
 __all__ = ["NetworkSource"]
@@ -32,14 +34,14 @@ class NetworkSource(ThreadedComponent):
     """Receives a stream from an address that FFmpeg can read: RTSP, HTTP, UDP, TCP, RTMP, SRT, ...
 
     `url` is the address; "tcp://127.0.0.1:9000?listen=1" waits for a sender. `live=False` takes the
-    end of the stream for its end; otherwise it is called again. `attempts` in a row may fail before
-    it is given up (default 8: about half a minute of pauses). `timeout`: seconds to wait for a
-    connection, and for the next piece (default 10). `container` and `options` are FFmpeg's own
+    end of the stream for its end; otherwise it is called again. After `tries` in a row in
+    vain it is given up (default 8: about half a minute of pauses; None: never). `timeout`: seconds to
+    wait for a connection, and for the next piece (default 10). `container` and `options` are FFmpeg's own
     words, such as "mpegts" and {"rtsp_transport": "tcp"}. `video`, `audio` and `subtitles` choose the
     streams, as in Demux.
 
     Example:
-        >>> source = NetworkSource("rtsp://127.0.0.1:9/stage", attempts=1)
+        >>> source = NetworkSource("rtsp://127.0.0.1:9/stage", tries=1)
         >>> try:
         ...     Pipeline(source, Decode(), DataSink()).run()
         ... except ComponentFailed as failed:
@@ -51,7 +53,7 @@ class NetworkSource(ThreadedComponent):
     stream out; "control".
 
     How it ends: when told on "control", within a second; at the end of the stream if it is not live;
-    it fails, with a sentence, after the last attempt, and at once if this build of FFmpeg has not
+    it fails, with a sentence, after the last try, and at once if this build of FFmpeg has not
     the protocol.
     """
 
@@ -74,7 +76,7 @@ class NetworkSource(ThreadedComponent):
         url: str,
         *,
         live: bool = True,
-        attempts: int = 8,
+        tries: int | None = 8,
         timeout: float = 10.0,
         container: str = "",
         options: Mapping[str, str] | None = None,
@@ -86,10 +88,9 @@ class NetworkSource(ThreadedComponent):
         """Check the words; nothing is called yet."""
         super().__init__(name=name)
         self.url = check_address(url)
-        if attempts < 1 or timeout <= 0:
-            raise ValueError(f"attempts={attempts}, timeout={timeout}: at least 1, and more than 0")
+        more_than(0, timeout, "the seconds of the timeout")
         self.live = live
-        self.attempts = Attempts(attempts)
+        self.retries = Retries(tries, first=0.25, longest=8.0)
         self.timeout = timeout
         self.container = container
         self.options = {"protocol_whitelist": WHITELIST, **(options or {})}
@@ -126,7 +127,7 @@ class NetworkSource(ThreadedComponent):
                 reason = str(error)
                 if "no such protocol" in reason:
                     raise
-                pause = self.attempts.failed()
+                pause = self.retries.wait()
                 if pause is None:
                     raise
             else:
@@ -134,10 +135,10 @@ class NetworkSource(ThreadedComponent):
                     return
                 self.cuts += 1
                 reason = f"{shown_address(self.url)} broke off: {reason or 'its stream has ended'}"
-                pause = self.attempts.failed()
+                pause = self.retries.wait()
                 if pause is None:
                     raise MediaError(reason)
-            yield f"{reason}; trying again in {pause:g} s"
+            yield f"{reason}; trying again in {pause:.1f} s"
             if not puller.wait(pause):
                 return
 
@@ -154,7 +155,7 @@ class NetworkSource(ThreadedComponent):
             yield from demuxer.notes
             yield demuxer.header
             for message in demuxer:
-                self.attempts.succeeded()
+                self.retries.succeeded()
                 yield message
         return demuxer.broken
 

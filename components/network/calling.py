@@ -1,7 +1,7 @@
 """Calling: what all clients share, whatever they connect to.
 
 Laws
-1. An attempt has a deadline, attempts have a limit, and the waits between them grow (`backoff.py`).
+1. An attempt has a deadline, attempts have a limit, and the waits between them grow (`retries.py`).
 2. What is to be sent waits, within the bound of the inbox, while there is no connection.
 3. The end of what feeds the client ends its half of the connection; it goes on to receive until the
    other end has said all. TLS has no halves: there it ends when nothing has come for FAREWELL seconds.
@@ -10,20 +10,21 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import random
 from typing import ClassVar
 
 from kamesh import Component, ProducerFinished, Shutdown
-from kamesh.components.network.backoff import Backoff
 from kamesh.components.network.dialled import Dialled
 from kamesh.components.network.messages import Connected, Disconnected, Peer, Refused
 from kamesh.components.network.patience import Limits, Verdict, Watch
 from kamesh.components.network.trouble import NetworkError, trouble
+from kamesh.components.refusing import more_than
+from kamesh.components.retries import Retries
 from kamesh.errors import NotSuitable
 
 __all__ = ["Calling"]
 
 FAREWELL = 2.0  # seconds
+STEADY = 10.0  # seconds: a connection that has held for them forgives the failures before
 
 
 class Calling(Component):
@@ -50,7 +51,7 @@ class Calling(Component):
     def __init__(
         self,
         *,
-        retries: int | None = 10,
+        tries: int | None = 10,
         first_wait: float = 0.25,
         longest_wait: float = 30.0,
         timeout: float = 10.0,
@@ -60,12 +61,10 @@ class Calling(Component):
     ) -> None:
         """Remember all of it, and look whether it will do; it connects when it starts."""
         super().__init__(name=name)
-        if not timeout > 0:
-            raise NotSuitable(f"timeout={timeout!r}: seconds, more than 0")
-        self.retries = retries
+        more_than(0, timeout, "the seconds of the timeout")
+        self.retries = Retries(tries, first_wait, longest_wait)
         self.timeout = timeout
         self.limits = Limits(idle, stall)
-        self._backoff = Backoff(retries, first_wait, longest_wait)
         self._stream: Dialled | None = None
         self._told: Shutdown | ProducerFinished | None = None
         self._unfit: NotSuitable | None = None
@@ -107,7 +106,7 @@ class Calling(Component):
                 return None
         except (OSError, UnicodeError) as error:
             sentence = trouble(error, self.where)
-            wait = self._backoff.failed(random.random())
+            wait = self.retries.wait()
             self._tell(Refused(self.where, sentence, -1.0 if wait is None else wait))
             if wait is None:
                 raise NetworkError(sentence) from error
@@ -144,14 +143,15 @@ class Calling(Component):
         self._tell(Disconnected(peer, stream.reason, stream.received, stream.sent))
         if self._told is not None or self._unfit is not None:
             return None
-        if stream.said or self.retries == 0:
+        if stream.said or self.retries.once:
             if stream.reason:
                 raise NetworkError(stream.reason) from stream.error
             return None
         if self.inbox.ended:
             return None
-        self._backoff.held(self.now() - began)
-        wait = self._backoff.failed(random.random())
+        if self.now() - began >= STEADY:
+            self.retries.succeeded()
+        wait = self.retries.wait()
         if wait is None and stream.reason:
             raise NetworkError(stream.reason) from stream.error
         return wait

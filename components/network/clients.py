@@ -24,8 +24,8 @@ class TCPClient(Calling):
     """Connects to a TCP server: sends what it gets, gives what it receives.
 
     A connection that cannot be had, or is over, is made anew: after `first_wait` seconds (0.25), then
-    twice that, and so on up to `longest_wait` (30), each a little less by chance; after `retries`
-    (10) failures in a row it gives up; None never does. `retries=0` is one conversation: whatever
+    twice that, and so on up to `longest_wait` (30), each a little less by chance; after `tries`
+    (10) in a row that failed it gives up; None never does. `tries=1` is one conversation: whatever
     ends it ends the client. `timeout` is how many seconds an attempt may take (10). A connection that
     is silent for `idle` seconds (None: however long), or takes nothing for `stall` seconds (30),
     counts as broken. Of the addresses that `host` stands for, the first that answers is used. `tls`
@@ -38,7 +38,7 @@ class TCPClient(Calling):
         >>> from kamesh.components.protocols import Echo
         >>> with TCPServer(Echo, port=0).background() as server:
         ...     port = server.get(timeout=5).port
-        ...     asked = Pipeline(DataSource([b"hello"]), TCPClient("127.0.0.1", port, retries=0))
+        ...     asked = Pipeline(DataSource([b"hello"]), TCPClient("127.0.0.1", port, tries=1))
         ...     with asked.background() as client:
         ...         client.get(timeout=5)
         b'hello'
@@ -51,7 +51,7 @@ class TCPClient(Calling):
     """
 
     def __init__(self, host: str, port: int, *, tls: TLS | None = None, **options: Any) -> None:
-        """Remember where to connect; ValueError for what is not a port."""
+        """Remember where to connect; WrongFigure for what is not a port."""
         super().__init__(**options)
         self.host = host
         self.port = checked_port(port)
@@ -98,7 +98,7 @@ class UnixClient(Calling):
     `path` is where the socket is; all else as for TCPClient.
 
     Example:
-        >>> UnixClient("none.sock", retries=0).run()
+        >>> UnixClient("none.sock", tries=1).run()
         Traceback (most recent call last):
         ...
         kamesh.errors.ComponentFailed: UnixClient failed: none.sock does not exist: no such socket

@@ -15,6 +15,7 @@ from typing import ClassVar
 
 from kamesh.components.network.multicast_turns import MulticastComponent
 from kamesh.components.network.udp import UDPReceiver, UDPSender, checked_buffer, checked_seconds
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["MulticastReceiver", "MulticastSender", "MulticastTransceiver"]
 
@@ -59,7 +60,7 @@ class MulticastSender(MulticastComponent):
         loop: bool = True,
         name: str | None = None,
     ) -> None:
-        """Remember where to send; ValueError for what is no group, port or TTL."""
+        """Remember where to send; WrongFigure for what is no group, port or TTL."""
         super().__init__(group, port, interface, name=name)
         self.sends = True
         self.ttl = _checked_ttl(ttl)
@@ -110,7 +111,7 @@ class MulticastReceiver(MulticastComponent):
         stamped: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember what to join; ValueError for what is no group, source or port."""
+        """Remember what to join; WrongFigure for what is no group, source or port."""
         groups = _several(group)
         super().__init__(groups[0], port, interface, name=name)
         self.hear(groups, _several(sources) if sources else ())
@@ -161,7 +162,7 @@ class MulticastTransceiver(MulticastComponent):
         linger: float = 0.0,
         name: str | None = None,
     ) -> None:
-        """Remember all that; ValueError for what cannot be."""
+        """Remember all that; WrongFigure for what cannot be."""
         groups = _several(group)
         super().__init__(groups[0], port, interface, name=name)
         self.hear(groups, _several(sources) if sources else ())
@@ -176,14 +177,14 @@ class MulticastTransceiver(MulticastComponent):
 
 def _checked_ttl(ttl: int) -> int:
     if isinstance(ttl, bool) or not isinstance(ttl, int) or not 0 <= ttl <= 255:
-        raise ValueError(f"ttl={ttl!r}: a number of hops from 0 (this host) and 1 (this network) to 255")
+        raise WrongFigure(f"ttl={ttl!r}: a number of hops from 0 (this host) and 1 (this network) to 255")
     return ttl
 
 
 def _several(named: str | Sequence[str]) -> list[str]:
     if not isinstance(named, str | Iterable):
-        raise ValueError(f"{named!r} is no address, and no list of addresses")
+        raise WrongFigure(f"{named!r} is no address, and no list of addresses")
     several = [named] if isinstance(named, str) else list(named)
     if not several:
-        raise ValueError("no group is named: at least one is needed to begin with")
+        raise WrongFigure("no group is named: at least one is needed to begin with")
     return several

@@ -18,6 +18,7 @@ from typing import Literal
 
 from kamesh.codec import register
 from kamesh.components.network.multicast_interfaces import Interface
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Groups", "JoinGroup", "LeaveGroup", "Step", "checked_group", "receiving", "sending"]
 
@@ -99,13 +100,13 @@ class Groups:
 
 
 def checked_group(group: str) -> str:
-    """Give `group` as it is usually written; ValueError if it is not a multicast address."""
+    """Give `group` as it is usually written; WrongFigure if it is not a multicast address."""
     try:
         address = ipaddress.ip_address(group)
     except ValueError:
-        raise ValueError(f"{group!r} is not a multicast group: an address such as 239.255.1.1") from None
+        raise WrongFigure(f"{group!r} is not a multicast group: an address such as 239.255.1.1") from None
     if not address.is_multicast:
-        raise ValueError(
+        raise WrongFigure(
             f"{group} is not a multicast group: those are 224.0.0.0 to 239.255.255.255, and of IPv6 "
             f"what begins with ff"
         )
@@ -118,9 +119,9 @@ def _checked_source(source: str, group: str) -> str:
     try:
         address = ipaddress.ip_address(source)
     except ValueError:
-        raise ValueError(f"{source!r} is not the address of a source, such as 192.0.2.7") from None
+        raise WrongFigure(f"{source!r} is not the address of a source, such as 192.0.2.7") from None
     if address.version != ipaddress.ip_address(group).version or address.is_multicast:
-        raise ValueError(f"{source} cannot be a source in the group {group}")
+        raise WrongFigure(f"{source} cannot be a source in the group {group}")
     return str(address)
 
 

@@ -32,6 +32,7 @@ from kamesh.components.network.multicast_interfaces import (
     find_interface,
 )
 from kamesh.components.network.trouble import Listening, NetworkError, checked_port, shown, trouble
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["MulticastComponent"]
 
@@ -50,12 +51,12 @@ class MulticastComponent(DatagramComponent):
     """
 
     def __init__(self, group: str, port: int, interface: str, *, name: str | None = None) -> None:
-        """Remember them; ValueError for what is no group or no port."""
+        """Remember them; WrongFigure for what is no group or no port."""
         super().__init__(name=name)
         self.group = checked_group(group)
         self.port = checked_port(port)
         if not interface or not isinstance(interface, str):
-            raise ValueError('name the interface, such as "eth0", or give an address of it')
+            raise WrongFigure('name the interface, such as "eth0", or give an address of it')
         self.interface = interface
         self.groups = Groups()
         self.sends = False

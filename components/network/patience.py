@@ -13,7 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from kamesh.errors import NotSuitable
+from kamesh.components.refusing import more_than
 
 __all__ = ["Limits", "Verdict", "Watch"]
 
@@ -37,8 +37,8 @@ class Limits:
         """Refuse what is no time."""
         for name in ("idle", "stall"):
             seconds = getattr(self, name)
-            if seconds is not None and not seconds > 0:
-                raise NotSuitable(f"{name}={seconds!r}: seconds, more than 0, or None for no limit")
+            if seconds is not None:  # for no limit
+                more_than(0, seconds, f"the seconds of {name}")
 
     @property
     def every(self) -> float | None:

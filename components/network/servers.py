@@ -39,7 +39,7 @@ class TCPServer(Serving):
         >>> from kamesh.components.protocols import Echo
         >>> with TCPServer(Echo, port=0).background() as server:
         ...     port = server.get(timeout=5).port
-        ...     with TCPClient("127.0.0.1", port, retries=0).background() as client:
+        ...     with TCPClient("127.0.0.1", port, tries=1).background() as client:
         ...         client.put(b"hello")
         ...         client.get(timeout=5)
         b'hello'
@@ -59,7 +59,7 @@ class TCPServer(Serving):
         host: str = "127.0.0.1",
         **options: Any,
     ) -> None:
-        """Remember where to listen; ValueError for what is not a port."""
+        """Remember where to listen; WrongFigure for what is not a port."""
         super().__init__(protocol, **options)
         self.port = checked_port(port, least=0)
         self.host = host
@@ -123,7 +123,7 @@ class UnixServer(Serving):
         >>> from kamesh.components.protocols import Echo
         >>> with UnixServer(Echo, "echo.sock").background() as server:
         ...     path = server.get(timeout=5).host
-        ...     with UnixClient(path, retries=0).background() as client:
+        ...     with UnixClient(path, tries=1).background() as client:
         ...         client.put(b"hello")
         ...         client.get(timeout=5)
         b'hello'

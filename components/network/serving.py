@@ -25,7 +25,7 @@ from kamesh.components.network.messages import Connected, Disconnected, Peer
 from kamesh.components.network.patience import Limits, Verdict
 from kamesh.components.network.tls import TLS
 from kamesh.components.network.trouble import Listening, trouble
-from kamesh.errors import NotSuitable
+from kamesh.components.refusing import WrongFigure, at_least, whole
 from kamesh.runtime import Runtime, current_runtime
 from kamesh.strand import Strand
 
@@ -95,10 +95,10 @@ class Serving(Component):
     ) -> None:
         """Remember all of it, and look whether it will do; it listens when it starts."""
         super().__init__(name=name)
-        if connections < 1:
-            raise NotSuitable(f"connections={connections}: a server has room for 1 or more")
+        whole(1, connections, "the number of connections at a time")
         if when_full not in ("refuse", "wait"):
-            raise NotSuitable(f"when_full={when_full!r}: it is 'refuse' or 'wait'")
+            raise WrongFigure(f"when_full={when_full!r}: it is 'refuse' or 'wait'")
+        at_least(0, grace, "the seconds of grace")
         self.protocol = Factory(protocol)
         self.most = connections
         self.when_full = when_full

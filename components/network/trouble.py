@@ -13,6 +13,7 @@ import ssl
 from dataclasses import dataclass
 
 from kamesh.codec import register
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import KameshError
 
 __all__ = ["ListenError", "Listening", "NetworkError", "checked_port", "shown", "trouble"]
@@ -47,7 +48,7 @@ def checked_port(port: int, least: int = 1) -> int:
     """Give `port` back if it is one; with `least` 0 also 0, for any that is free."""
     if isinstance(port, bool) or not isinstance(port, int) or not least <= port <= 65535:
         free = ", or 0 for any that is free" if least == 0 else ""
-        raise ValueError(f"{port!r} is not a port: a whole number from 1 to 65535{free}")
+        raise WrongFigure(f"{port!r} is not a port: a whole number from 1 to 65535{free}")
     return port
 
 

@@ -27,6 +27,7 @@ from kamesh.components.network.trouble import (
     shown,
     trouble,
 )
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["UDP", "UDPReceiver", "UDPSender", "checked_buffer", "checked_host", "checked_seconds"]
 
@@ -72,7 +73,7 @@ class UDPSender(DatagramComponent):
         broadcast: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember the peer; ValueError for a host or a port there cannot be."""
+        """Remember the peer; WrongFigure for a host or a port there cannot be."""
         super().__init__(name=name)
         self.host = checked_host(host)
         self.port = checked_port(port) if host else port
@@ -131,7 +132,7 @@ class UDPReceiver(DatagramComponent):
         stamped: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember where to listen; ValueError for a host or a port there cannot be."""
+        """Remember where to listen; WrongFigure for a host or a port there cannot be."""
         super().__init__(name=name)
         self.port = checked_port(port, 0)
         self.host = checked_host(host)
@@ -192,13 +193,13 @@ class UDP(DatagramComponent):
         linger: float = 0.0,
         name: str | None = None,
     ) -> None:
-        """Remember all that; ValueError for what cannot be."""
+        """Remember all that; WrongFigure for what cannot be."""
         super().__init__(name=name)
         self.port = checked_port(port, 0)
         self.host = checked_host(host)
         self.peer = None if peer is None else _checked_peer(peer)
         if connected and peer is None:
-            raise ValueError("connected=True needs a peer=(host, port) to be connected to")
+            raise WrongFigure("connected=True needs a peer=(host, port) to be connected to")
         self.connected = connected
         self.broadcast = broadcast
         self.receive_buffer = checked_buffer(receive_buffer)
@@ -221,23 +222,23 @@ class UDP(DatagramComponent):
 
 
 def checked_buffer(size: int | None) -> int | None:
-    """Give `size` back if it is a number of bytes, or None; else ValueError."""
+    """Give `size` back if it is a number of bytes, or None; else WrongFigure."""
     if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 1):
-        raise ValueError(f"receive_buffer={size!r}: a buffer has a whole number of bytes, at least 1")
+        raise WrongFigure(f"receive_buffer={size!r}: a buffer has a whole number of bytes, at least 1")
     return size
 
 
 def checked_host(host: str) -> str:
-    """Give `host` back if it is a text; else ValueError."""
+    """Give `host` back if it is a text; else WrongFigure."""
     if not isinstance(host, str):
-        raise ValueError(f"{host!r} is not a host: a name or an address, such as '127.0.0.1'")
+        raise WrongFigure(f"{host!r} is not a host: a name or an address, such as '127.0.0.1'")
     return host
 
 
 def _checked_peer(peer: tuple[str, int]) -> tuple[str, int]:
-    """Give a pair of host and port back; ValueError for anything else."""
+    """Give a pair of host and port back; WrongFigure for anything else."""
     if not isinstance(peer, tuple | list) or len(peer) != 2:
-        raise ValueError(f"peer={peer!r}: it is a pair, as ('192.0.2.7', 5004)")
+        raise WrongFigure(f"peer={peer!r}: it is a pair, as ('192.0.2.7', 5004)")
     return checked_host(peer[0]), checked_port(peer[1])
 
 
@@ -257,9 +258,9 @@ def _apart(peer: tuple[str, int], own: Address) -> None:
 
 
 def checked_seconds(seconds: float, what: str) -> float:
-    """Give `seconds` back if they are some, or none; else ValueError."""
+    """Give `seconds` back if they are some, or none; else WrongFigure."""
     if not isinstance(seconds, int | float) or not 0 <= seconds < math.inf:
-        raise ValueError(f"{what}={seconds!r}: a number of seconds, 0 or more")
+        raise WrongFigure(f"{what}={seconds!r}: a number of seconds, 0 or more")
     return seconds
 
 

@@ -235,7 +235,8 @@ class HTTPDownload(Component):
 
     `url` is asked for by GET, with `headers`; `timeout` (30 s) is for connecting and for each wait for
     bytes. When it breaks off, the rest is asked for by Range, if it is still the same by its ETag or its
-    time, up to `tries` (5) times in a row without a byte (None: for ever). `tls` is a TLS or an `ssl.SSLContext`.
+    time, up to `tries` (5) times in a row without a byte (None: for ever). `tls` is a TLS or
+    an `ssl.SSLContext`.
 
     Example:
         >>> with HTTPServer(lambda request: b"all of it").background() as server:

@@ -173,8 +173,9 @@ class EventClient(Component):
 
     `url` is asked for with `headers`; after `timeout` seconds (60) without a byte the connection counts
     as lost. It is made again after the time that the server has said, or growing waits, with the id of
-    the last event, up to `tries` (10) times in a row in vain; with `tries=1` its end is the end. `last_id`
-    is the id to begin after. An event has at most 1 MiB. `tls` is a TLS or an `ssl.SSLContext`.
+    the last event, up to `tries` (10) times in a row in vain (None: for ever); with `tries=1` its
+    end is the end. `last_id` is the id to begin after. An event has at most 1 MiB. `tls` is a TLS or an
+    `ssl.SSLContext`.
 
     Example:
         >>> with EventServer().background() as server:
@@ -199,7 +200,7 @@ class EventClient(Component):
         url: str,
         *,
         timeout: float = 60.0,
-        tries: int = 10,
+        tries: int | None = 10,
         last_id: str = "",
         headers: Mapping[str, str] | None = None,
         tls: TLS | ssl.SSLContext | None = None,
@@ -242,7 +243,7 @@ class EventClient(Component):
                     problem = error
                 wait = self.retries.wait(self._retry)
                 if wait is None:
-                    if self.retries.tries > 1 or not self.connected:
+                    if not self.retries.once or not self.connected:
                         raise problem
                     return
                 await self._pause(self._retry or wait)

@@ -105,8 +105,8 @@ class WebSocketClient(Component):
     `url` begins with ws:// or wss://; `headers` go with the first request. `timeout` (30 s) is for
     connecting, and for the server to take what it is sent; `longest` is the most bytes a message may
     have (1 MiB). A connection that breaks, or that the server closes, is made again, up to `tries` (10)
-    times in a row in vain; with `tries=1` its end is the end. While there is none, what comes on "inbox"
-    waits there. `tls` is a TLS or an `ssl.SSLContext`.
+    times in a row in vain (None: for ever); with `tries=1` its end is the end. While there is none, what
+    comes on "inbox" waits there. `tls` is a TLS or an `ssl.SSLContext`.
 
     Example:
         >>> from kamesh.components.sources import NullSink
@@ -136,7 +136,7 @@ class WebSocketClient(Component):
         url: str,
         *,
         timeout: float = 30.0,
-        tries: int = 10,
+        tries: int | None = 10,
         linger: float = 0.5,
         longest: int = LONGEST,
         headers: Mapping[str, str] | None = None,
@@ -175,7 +175,7 @@ class WebSocketClient(Component):
                     return
                 wait = self.retries.wait()
                 if wait is None:
-                    if self.retries.tries > 1:
+                    if not self.retries.once or not self.connected:
                         raise problem
                     return
                 await self._pause(wait)

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.retries import Retries
 
 
@@ -15,8 +16,33 @@ def test_how_long_to_wait_and_when_to_leave_off():
     assert retries.wait(chance=0.0) == 0.5
     assert retries.wait(at_least=3.0, chance=0.0) == 3.0
     assert retries.wait(at_least=99.0) == 4.0
-    with pytest.raises(ValueError, match="at least 1"):
-        Retries(0)
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        ({"tries": 0}, "1 or more"),
+        ({"tries": -1}, "1 or more"),
+        ({"tries": True}, "a whole number, 1 or more"),
+        ({"tries": 2.5}, "a whole number, 1 or more"),
+        ({"first": 0}, "more than 0"),
+        ({"first": "1"}, "a number, more than 0"),
+        ({"longest": float("nan")}, "more than 0"),
+        ({"first": 2, "longest": 1}, "the first wait of 2 seconds is longer than the longest, 1"),
+    ],
+)
+def test_figures_that_make_no_sense(figures, sentence):
+    """They are refused in a sentence, as everywhere."""
+    with pytest.raises(WrongFigure, match=sentence):
+        Retries(**figures)
+
+
+def test_for_ever_is_for_ever():
+    """With no limit it never leaves off, and the wait stays at its longest."""
+    retries = Retries(None, first=1.0, longest=30.0)
+    assert [retries.wait(chance=1.0) for _ in range(2000)][-1] == 30.0
+    assert (retries.once, Retries(1).once, Retries(2).once) == (False, True, False)
+    assert Retries(1).wait() is None
 
 
 @given(st.integers(1, 50), st.floats(0.001, 10), st.floats(10, 100), st.floats(0, 1))

@@ -400,7 +400,7 @@ def foreign(handler, **options):
 
 def send(port, *mails, **options):
     """Send these; give what was delivered, and what was not."""
-    client = SMTPClient("127.0.0.1", port, **{"wait": 0.01, "timeout": 5.0, **options})
+    client = SMTPClient("127.0.0.1", port, **{"first_wait": 0.01, "timeout": 5.0, **options})
     with client.background() as handle:
         for each in mails:
             handle.put(each)
@@ -529,7 +529,8 @@ def test_a_greylisting_policy_and_our_client():
         return None
 
     with serving(policy=policy) as (_, handle, port):
-        Pipeline(DataSource([mail(n) for n in range(5)]), SMTPClient("127.0.0.1", port, wait=0.01)).run()
+        client = SMTPClient("127.0.0.1", port, first_wait=0.01)
+        Pipeline(DataSource([mail(n) for n in range(5)]), client).run()
         assert [handle.get(timeout=5).data for _ in range(5)] == [mail(n).data for n in range(5)]
 
 

@@ -84,7 +84,7 @@ def test_a_stream_that_is_cut_is_called_again(stream):
     """Each connection has a header of its own; every cut is counted and said in a sentence."""
     data = stream.read_bytes()
     server = Server(data[: len(data) // 2], data)
-    source = NetworkSource(server.url, attempts=2)
+    source = NetworkSource(server.url, tries=2)
     kept, notes = Collector(), Collector()
     pipeline = Pipeline(source, kept)
     pipeline.add(notes)
@@ -102,14 +102,14 @@ def test_a_stream_that_is_cut_is_called_again(stream):
     assert pictures[1] == 25
     assert source.details()["cuts"] == 2
     assert len(notes.messages) == 2
-    assert all("broke off: its stream has ended; trying again in 0.25 s" in n for n in notes.messages)
+    assert all("broke off: its stream has ended; trying again in 0." in n for n in notes.messages)
 
 
-def test_an_address_where_nobody_is_fails_after_the_last_attempt():
+def test_an_address_where_nobody_is_fails_after_the_last_try():
     """In one sentence, without the name and the password in it."""
     url = f"rtsp://me:secret@127.0.0.1:{free_port()}/stage"
     with pytest.raises(ComponentFailed, match=r"rtsp://127[^@]*nothing listens there") as failed:
-        NetworkSource(url, attempts=2).run()
+        NetworkSource(url, tries=2).run()
     assert "secret" not in str(failed.value)
 
 
@@ -117,7 +117,7 @@ def test_a_protocol_that_this_build_has_not_fails_at_once():
     """It is not tried again; SRT is there in some builds, RIST hardly in any."""
     began = time.monotonic()
     with pytest.raises(ComponentFailed, match="cannot be opened"):
-        NetworkSource("rist://127.0.0.1:9", attempts=20, timeout=1).run()
+        NetworkSource("rist://127.0.0.1:9", tries=20, timeout=1).run()
     assert time.monotonic() - began < 5
 
 
@@ -125,7 +125,7 @@ def test_a_silent_sender_is_cut_after_the_time_out():
     """It has connected, and sends nothing."""
     server = Server(b"", hold=True)
     with pytest.raises(ComponentFailed, match="nothing came in time"):
-        NetworkSource(server.url, attempts=1, timeout=0.3).run()
+        NetworkSource(server.url, tries=1, timeout=0.3).run()
     server.close()
 
 
@@ -133,7 +133,7 @@ def test_what_is_no_media_is_said(stream):
     """An address that answers with something else."""
     server = Server(b"220 mail.example ESMTP\r\n" * 50)
     with pytest.raises(ComponentFailed, match="FFmpeg knows no format like it"):
-        NetworkSource(server.url, attempts=1).run()
+        NetworkSource(server.url, tries=1).run()
     server.close()
 
 
@@ -161,7 +161,7 @@ def test_a_playlist_leads_to_no_file_of_this_host(stream):
     url = server.url.replace("tcp", "http") + "/list.m3u8"
     kept = Collector()
     with pytest.raises(ComponentFailed):
-        Pipeline(NetworkSource(url, attempts=1, timeout=2), kept).run()
+        Pipeline(NetworkSource(url, tries=1, timeout=2), kept).run()
     assert kept.messages == []
     server.close()
 
@@ -169,7 +169,7 @@ def test_a_playlist_leads_to_no_file_of_this_host(stream):
 @pytest.mark.parametrize(
     ("words", "why"),
     [(("film.ts",), "is not an address"), (("file:///a",), "no protocol"),
-     (("tcp://a", {"attempts": 0}), "at least 1"), (("tcp://a", {"audio": True}), "a number from 0")],
+     (("tcp://a", {"tries": 0}), "1 or more"), (("tcp://a", {"audio": True}), "a number from 0")],
 )  # fmt: skip
 def test_a_mistake_is_refused_at_once(words, why):
     """When the component is made."""
@@ -189,7 +189,7 @@ def test_a_film_of_a_web_server_is_taken_to_its_end(stream):
         kept = Collector()
         Pipeline(NetworkSource(f"{url}/{stream.name}", live=False), Decode(), kept).run()
         with pytest.raises(ComponentFailed, match=r"the server has no such thing \(404\)"):
-            NetworkSource(f"{url}/none.ts", attempts=1).run()
+            NetworkSource(f"{url}/none.ts", tries=1).run()
         server.shutdown()
     assert len(kept.messages) == 25
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.media.addresses import Attempts, check_address, shown_address
+from kamesh.components.media.addresses import check_address, shown_address
 from kamesh.components.media.captions import caption, caption_head
 from kamesh.components.media.drawing import place
 from kamesh.components.media.filterwords import filter_words, open_labels
@@ -207,14 +207,6 @@ def test_an_address_that_leads_to_this_host_is_refused(wrong):
 def test_a_password_is_never_shown():
     """Nor the name."""
     assert shown_address("rtsp://me:secret@camera:554/1?x=2") == "rtsp://camera:554/1?x=2"
-
-
-def test_attempts_wait_longer_each_time_and_come_to_an_end():
-    """What has brought media begins to count anew."""
-    attempts = Attempts(8)
-    assert [attempts.failed() for _ in range(8)] == [0.25, 0.5, 1, 2, 4, 8, 8, None]
-    attempts.succeeded()
-    assert attempts.failed() == 0.25
 
 
 # bytes

@@ -24,8 +24,8 @@ from kamesh.components.network import (
     UnixServer,
 )
 from kamesh.components.protocols import Echo
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sources import DataSource
-from kamesh.errors import NotSuitable
 from kamesh.testing import Collector
 
 
@@ -64,7 +64,7 @@ def quick(port, **options):
 def test_it_says_and_hears_and_tells():
     """Bytes both ways, and what became of the connection on "status"."""
     with serving(TCPServer(Echo)) as where:
-        with TCPClient("127.0.0.1", where.port, retries=0).background() as client:
+        with TCPClient("127.0.0.1", where.port, tries=1).background() as client:
             client.put(b"hello")
             assert client.get(timeout=LIMIT) == b"hello"
             said = client.get("status", timeout=LIMIT)
@@ -90,10 +90,10 @@ def test_what_feeds_it_ends_and_the_answer_still_comes():
 
 
 def test_one_conversation_ends_with_the_other_end():
-    """With retries=0 the server's end of stream is the end of the client."""
+    """With tries=1 the server's end of stream is the end of the client."""
     collected = Collector()
     with listening() as (listener, port):
-        handle = Pipeline(TCPClient("127.0.0.1", port, retries=0), collected).background()
+        handle = Pipeline(TCPClient("127.0.0.1", port, tries=1), collected).background()
         with accepted(listener) as one:
             one.sendall(b"all there is")
         assert handle.wait(LIMIT)
@@ -122,7 +122,7 @@ def test_it_comes_back_after_a_connection_is_over(end):
 def test_what_was_not_sent_waits_for_the_next_connection():
     """What comes while there is no connection is sent, in order, when there is one."""
     port = free_port()
-    handle = quick(port, retries=None).background()
+    handle = quick(port, tries=None).background()
     assert isinstance(handle.get("status", timeout=LIMIT), Refused)
     for number in range(100):
         handle.put(b"%d " % number)
@@ -159,7 +159,7 @@ def test_a_server_that_does_not_read_holds_back_whoever_feeds_the_client():
             yield bytes(65536)
 
     with listening() as (listener, port):
-        whole = Pipeline(DataSource(source()), TCPClient("127.0.0.1", port, retries=0))
+        whole = Pipeline(DataSource(source()), TCPClient("127.0.0.1", port, tries=1))
         handle = whole.background()
         with accepted(listener):
             assert comes(lambda: taken)
@@ -175,7 +175,7 @@ def test_a_server_that_does_not_read_holds_back_whoever_feeds_the_client():
 def test_a_reader_that_does_not_read_holds_back_the_server():
     """What nobody takes from the client is not received."""
     with listening() as (listener, port):
-        handle = TCPClient("127.0.0.1", port, retries=0).background()
+        handle = TCPClient("127.0.0.1", port, tries=1).background()
         with accepted(listener) as one:
             one.settimeout(0.3)
             sent = 0
@@ -190,7 +190,7 @@ def test_a_reader_that_does_not_read_holds_back_the_server():
 def test_a_server_that_takes_nothing_is_given_up():
     """After `stall` seconds the connection counts as broken."""
     with listening() as (listener, port):
-        handle = TCPClient("127.0.0.1", port, retries=0, stall=0.2).background()
+        handle = TCPClient("127.0.0.1", port, tries=1, stall=0.2).background()
         with accepted(listener):
             handle.put(bytes(50 << 20))
             with pytest.raises(ComponentFailed, match=rf"127.0.0.1:{port} took nothing for 0.2 sec"):
@@ -202,13 +202,13 @@ def test_a_silent_server_is_given_up_where_that_is_asked_for():
     with listening() as (_, port):
         silent = rf"127.0.0.1:{port} was silent for 0.2 seconds"
         with pytest.raises(ComponentFailed, match=silent):
-            TCPClient("127.0.0.1", port, retries=0, idle=0.2).run()
+            TCPClient("127.0.0.1", port, tries=1, idle=0.2).run()
 
 
 def test_a_connection_that_breaks_off_fails_a_client_that_does_not_come_back():
-    """With retries=0 a reset is no end of stream but a failure, in a sentence."""
+    """With tries=1 a reset is no end of stream but a failure, in a sentence."""
     with listening() as (listener, port):
-        handle = TCPClient("127.0.0.1", port, retries=0).background()
+        handle = TCPClient("127.0.0.1", port, tries=1).background()
         one = accepted(listener)
         one.sendall(b"half")
         assert handle.get(timeout=LIMIT) == b"half"
@@ -222,14 +222,14 @@ def test_a_server_that_is_not_there_is_one_sentence(host):
     """Refused, whether the host has one address or two."""
     port = free_port()
     with pytest.raises(ComponentFailed, match=rf"{host}:{port} refuses: nothing listens there") as seen:
-        TCPClient(host, port, retries=0).run()
+        TCPClient(host, port, tries=1).run()
     assert isinstance(seen.value.__cause__, NetworkError)
 
 
-def test_it_gives_up_after_its_retries():
+def test_it_gives_up_after_its_tries():
     """Each attempt is told of, with when the next one comes; the last one fails it."""
     port = free_port()
-    client = quick(port, retries=3)
+    client = quick(port, tries=4)
     handle = client.background()
     with pytest.raises(ComponentFailed, match="refuses"):
         handle.wait(LIMIT)
@@ -244,13 +244,13 @@ def test_it_gives_up_after_its_retries():
 def test_a_name_that_does_not_resolve():
     """It is said which."""
     with pytest.raises(ComponentFailed, match=r"the name in no.such.name.invalid:80"):
-        TCPClient("no.such.name.invalid", 80, retries=0).run()
+        TCPClient("no.such.name.invalid", 80, tries=1).run()
 
 
 def test_a_server_that_does_not_answer_has_a_time_out():
     """A handshake that nobody answers ends with the time-out."""
     with listening() as (_, port):
-        client = TCPClient("127.0.0.1", port, retries=0, timeout=0.2)
+        client = TCPClient("127.0.0.1", port, tries=1, timeout=0.2)
 
         async def never(stream):
             await asyncio.sleep(1000)
@@ -305,12 +305,12 @@ def test_what_is_not_of_bytes_fails_it_with_a_sentence():
 @pytest.mark.parametrize(
     ("options", "error"),
     [
-        ({"retries": -1}, NotSuitable),
-        ({"timeout": 0}, NotSuitable),
-        ({"idle": -1}, NotSuitable),
-        ({"first_wait": 0}, NotSuitable),
-        ({"first_wait": 2, "longest_wait": 1}, NotSuitable),
-        ({"port": 0}, ValueError),
+        ({"tries": 0}, WrongFigure),
+        ({"timeout": 0}, WrongFigure),
+        ({"idle": -1}, WrongFigure),
+        ({"first_wait": 0}, WrongFigure),
+        ({"first_wait": 2, "longest_wait": 1}, WrongFigure),
+        ({"port": 0}, WrongFigure),
     ],
 )
 def test_mistakes_are_refused_when_it_is_made(options, error):
@@ -323,14 +323,14 @@ def test_a_unix_client(tmp_path):
     """As over TCP; a path where nothing is, or nobody listens any more, is one sentence."""
     path = tmp_path / "echo.sock"
     with pytest.raises(ComponentFailed, match="does not exist: no such socket"):
-        UnixClient(path, retries=0).run()
-    with serving(UnixServer(Echo, path)), UnixClient(path, retries=0).background() as client:
+        UnixClient(path, tries=1).run()
+    with serving(UnixServer(Echo, path)), UnixClient(path, tries=1).background() as client:
         client.put(b"hello")
         assert client.get(timeout=LIMIT) == b"hello"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
     with pytest.raises(ComponentFailed, match="refuses: nothing listens there"):
-        UnixClient(path, retries=0).run()
+        UnixClient(path, tries=1).run()
 
 
 @pytest.mark.skipif(shutil.which("socat") is None, reason="socat is not installed")

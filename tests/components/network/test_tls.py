@@ -44,7 +44,7 @@ def ask(port, authority, data, **options):
         "127.0.0.1",
         port,
         tls=TLS(authorities=str(authority.certificate), **options),
-        retries=0,
+        tries=1,
         name="client",
     )
     with client.background() as handle:
@@ -78,7 +78,7 @@ def test_a_client_without_a_certificate_is_not_served(authority):
     server = TLSServer(Notes, tls=tls)
     with serving(server) as where:
         trusts = TLS(authorities=str(authority.certificate))
-        TLSClient("127.0.0.1", where.port, tls=trusts, retries=0).run()
+        TLSClient("127.0.0.1", where.port, tls=trusts, tries=1).run()
         assert peers == []
         assert comes(lambda: server.details()["handshakes_failed"] == 1)
         certificate, key = authority.sign("anna")
@@ -94,7 +94,7 @@ def test_a_server_that_wants_a_certificate(authority):
     with s_server(certificate, key, *wants) as port:
         trusts = TLS(authorities=str(authority.certificate))
         with pytest.raises(ComponentFailed, match="wants a certificate, and was shown none"):
-            TLSClient("127.0.0.1", port, tls=trusts, retries=0).run()
+            TLSClient("127.0.0.1", port, tls=trusts, tries=1).run()
 
 
 @openssl
@@ -209,7 +209,7 @@ def test_a_server_that_is_not_to_be_trusted(authority, options, sentence):
     """Expired, for another host, self-signed: one sentence each."""
     with serving(TLSServer(Echo, tls=TLS(*authority.sign("other.example", **options)))) as where:
         client = TLSClient(
-            "127.0.0.1", where.port, tls=TLS(authorities=str(authority.certificate)), retries=0
+            "127.0.0.1", where.port, tls=TLS(authorities=str(authority.certificate)), tries=1
         )
         with pytest.raises(ComponentFailed, match=f"{where.port} is not trusted: {sentence}"):
             client.run()
@@ -219,7 +219,7 @@ def test_a_certificate_for_another_name(authority):
     """A host name is compared with those of the certificate."""
     with serving(TLSServer(Echo, tls=TLS(*authority.sign("other.example")))) as where:
         client = TLSClient(
-            "localhost", where.port, tls=TLS(authorities=str(authority.certificate)), retries=0
+            "localhost", where.port, tls=TLS(authorities=str(authority.certificate)), tries=1
         )
         with pytest.raises(ComponentFailed, match="its certificate is for another name"):
             client.run()
@@ -229,7 +229,7 @@ def test_whoever_signed_it_themselves_may_be_trusted_by_name(authority):
     """A self-signed certificate given as the authority is believed."""
     certificate, key = authority.sign("alone", by_itself=True)
     with serving(TLSServer(Echo, tls=TLS(certificate, key))) as where:
-        client = TLSClient("127.0.0.1", where.port, tls=TLS(authorities=certificate), retries=0)
+        client = TLSClient("127.0.0.1", where.port, tls=TLS(authorities=certificate), tries=1)
         with client.background() as handle:
             handle.put(b"x")
             assert handle.get(timeout=LIMIT) == b"x"
@@ -244,7 +244,7 @@ def test_a_server_that_does_not_speak_tls():
                 yield self.pause()
 
     with serving(TCPServer(Greets)) as where, pytest.raises(ComponentFailed, match="does not speak TLS"):
-        TLSClient("127.0.0.1", where.port, retries=0).run()
+        TLSClient("127.0.0.1", where.port, tries=1).run()
 
 
 def test_settings_that_will_not_do_are_refused_when_they_are_given(authority, tmp_path):
@@ -282,7 +282,7 @@ def test_large_answers_over_tls_arrive_whole(authority, server_tls):
     collected = Collector()
     with serving(TLSServer(Echo, tls=server_tls)) as where:
         client = TLSClient(
-            "localhost", where.port, tls=TLS(authorities=str(authority.certificate)), retries=0
+            "localhost", where.port, tls=TLS(authorities=str(authority.certificate)), tries=1
         )
         with Pipeline(DataSource([whole] * 3), client, collected).background() as handle:
             assert comes(lambda: sum(map(len, collected.messages)) == 3 * len(whole))

@@ -296,6 +296,14 @@ def test_a_server_that_is_not_there_any_more():
         WebSocketClient("nowhere")
 
 
+def test_one_try_in_vain_is_said():
+    """With `tries=1` a server that is not there fails it, rather than end it as if all were said."""
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    with pytest.raises(ComponentFailed, match="nothing listens there"):
+        Pipeline(DataSource(["x"]), quick(f"ws://127.0.0.1:{port}/", tries=1)).run()
+
+
 def test_the_client_ends_when_told():
     """Also while nobody answers, and with `tries=1` when the server closes."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
