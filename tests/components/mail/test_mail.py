@@ -460,7 +460,7 @@ def test_what_is_not_delivered_fails_it_if_nobody_hears_of_it():
     handler = Memory(never=["550 5.1.1 nobody of that name"])
     with foreign(handler) as port:
         mails = [mail(1), mail(2, "never@x.test"), mail(3)]
-        client = SMTPClient("127.0.0.1", port, wait=0.01, timeout=5.0)
+        client = SMTPClient("127.0.0.1", port, first_wait=0.01, timeout=5.0)
         sentence = r"mail for never@x.test is not delivered: .*nobody of that name.* \(link "
         with pytest.raises(ComponentFailed, match=sentence):
             Pipeline(DataSource(mails), client).run()
