@@ -33,7 +33,8 @@ def spread(samples: Samples, channels: int) -> Samples:
     if have == 1:
         return np.repeat(samples, channels, axis=1)
     if channels == 1:
-        return samples.mean(axis=1, dtype=np.float32, keepdims=True)
+        mean: Samples = samples.mean(axis=1, dtype=np.float32, keepdims=True)
+        return mean
     raise ValueError(f"sound of {have} channels is made {channels} by FFmpeg, not here")
 
 
@@ -44,10 +45,11 @@ def mixed(
 
     Example: `mixed([a, b], ((1, 1),), ((1, 1),), a.shape)` is `[a + b]`.
     """
-    heard = [place for place, block in enumerate(blocks) if block is not None]
-    if not heard:
+    found = [(place, block) for place, block in enumerate(blocks) if block is not None]
+    if not found:
         return [np.zeros(shape, np.float32) for _ in after]
-    stack = np.stack([blocks[place] for place in heard]).reshape(len(heard), -1)  # type: ignore[arg-type]
+    heard = [place for place, _ in found]
+    stack = np.stack([block for _, block in found]).reshape(len(found), -1)
     sums = np.array(after, np.float32)[:, heard] @ stack
     if before != after:
         old = np.array(before, np.float32)[:, heard] @ stack

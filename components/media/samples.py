@@ -8,9 +8,11 @@ is as loud as it was; of other numbers FFmpeg decides.
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 import av
 import numpy as np
+from numpy.typing import NDArray
 
 from kamesh.components.media.mixing import Samples, spread
 from kamesh.components.media.resampling import LAYOUTS, Resampling
@@ -52,11 +54,10 @@ class SampleReader:
         return [self._read(piece) for piece in machine.finish()] if machine else []
 
     def _read(self, piece: av.AudioFrame) -> tuple[int, Samples]:
-        samples = piece.to_ndarray()
-        planar = samples.shape[0] > 1 or piece.samples == samples.shape[1]
-        samples = samples.T if planar else samples.reshape(piece.samples, -1)
-        if samples.dtype != np.float32:
-            samples = samples * np.float32(1 / SCALE)
+        values: NDArray[Any] = piece.to_ndarray()
+        planar = values.shape[0] > 1 or piece.samples == values.shape[1]
+        values = values.T if planar else values.reshape(piece.samples, -1)
+        samples: Samples = values if values.dtype == np.float32 else values * np.float32(1 / SCALE)
         place, unit = piece.pts, piece.time_base
         if place is None or not unit:
             place = self._next
