@@ -11,7 +11,6 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import ssl
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, ClassVar
 
@@ -19,7 +18,7 @@ from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.failing import tell_failure
 from kamesh.components.mail.messages import Delivered, Mail, Undelivered, as_mail
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import checked_port
 from kamesh.components.refusing import WrongFigure, more_than
 from kamesh.components.retries import Retries
@@ -38,12 +37,12 @@ LONGEST_WAIT = 300.0  # seconds between two tries
 class SMTPClient(Component):
     r"""Delivers mail to an SMTP server, in order.
 
-    A message is a Mail, or an EmailMessage of Python's `email`. With `tls`, a TLS or an `ssl.SSLContext`,
-    nothing is sent before STARTTLS (or, with `implicit=True`, as at port 465, at all without TLS) with a
-    certificate that is trusted. `user` and `password` are for a server that wants them; beyond this machine
-    they need `tls`. `timeout` (30 s) is for each reply. A server that cannot be reached, or says to come
-    again (4xx), is tried up to `tries` (5) times, `first_wait` seconds (2) after the first time, then
-    twice as long, 5 minutes at most. `hello` is what the client calls itself.
+    A message is a Mail, or an EmailMessage of Python's `email`. With `tls`, a TLS, a dict of its fields,
+    or an `ssl.SSLContext`, nothing is sent before STARTTLS (or, with `implicit=True`, as at port 465, at
+    all without TLS) with a certificate that is trusted. `user` and `password` are for a server that wants
+    them; beyond this machine they need `tls`. `timeout` (30 s) is for each reply. A server that cannot be
+    reached, or says to come again (4xx), is tried up to `tries` (5) times, `first_wait` seconds (2) after
+    the first time, then twice as long, 5 minutes at most. `hello` is what the client calls itself.
 
     Example:
         >>> with SMTPServer().background() as server:
@@ -81,7 +80,7 @@ class SMTPClient(Component):
         host: str,
         port: int = 25,
         *,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         implicit: bool = False,
         user: str = "",
         password: str = "",
@@ -102,7 +101,7 @@ class SMTPClient(Component):
         Retries(tries, first_wait, max(first_wait, LONGEST_WAIT))  # for its sentence
         self.host = host
         self.port = checked_port(port)
-        self.tls = tls
+        self.tls = tls_of(tls, server=False)
         self.implicit = implicit
         self.user = user
         self.password = password
@@ -120,7 +119,7 @@ class SMTPClient(Component):
         delivery = Delivery(
             self.host,
             self.port,
-            tls=self.tls.for_client() if isinstance(self.tls, TLS) else self.tls,
+            tls=context_of(self.tls, server=False),
             implicit=self.implicit,
             user=self.user,
             password=self.password,

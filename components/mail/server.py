@@ -13,7 +13,6 @@ import asyncio
 import inspect
 import logging
 import socket
-import ssl
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,7 +20,7 @@ from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.mail.messages import Mail, Question
 from kamesh.components.mail.replies import checked_reply
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import (
     ListenError,
     Listening,
@@ -53,11 +52,12 @@ class SMTPServer(Component):
     is called with a Question at MAIL and at each RCPT, plain or `async`: it gives None to accept, or a
     reply such as "450 4.7.1 come again". A mail has at most `longest` bytes (32 MiB) and `recipients`
     (100). At most `connections` (100) are served at a time; one that is silent for `idle` seconds (120)
-    is closed. While what reads the mails has no room, a client waits up to `patience` seconds (30), and is
-    then told to come again. With `tls`, a TLS or an `ssl.SSLContext`, STARTTLS is offered; `require_tls`
-    takes no mail without. `login` is called with user and password, and says whether they are right; it
-    needs `tls`, and then no mail is taken from who has not logged in. `hostname` is what the server calls
-    itself. Clients that are in the middle of a mail have `grace` seconds (5) when it ends.
+    is closed. While what reads the mails has no room, a client waits up to `patience` seconds (30), and
+    is then told to come again. With `tls`, a TLS, a dict of its fields, or an `ssl.SSLContext`, STARTTLS
+    is offered; `require_tls` takes no mail without. `login` is called with user and password, and says
+    whether they are right; it needs `tls`, and then no mail is taken from who has not logged in.
+    `hostname` is what the server calls itself. Clients that are in the middle of a mail have `grace`
+    seconds (5) when it ends.
 
     Example:
         >>> import smtplib
@@ -99,7 +99,7 @@ class SMTPServer(Component):
         idle: float = 120.0,
         patience: float = 30.0,
         grace: float = 5.0,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         require_tls: bool = False,
         login: Callable[[str, str], bool] | None = None,
         hostname: str = "",
@@ -123,7 +123,7 @@ class SMTPServer(Component):
         self.idle = idle
         self.patience = patience
         self.grace = grace
-        self.tls = tls
+        self.tls = tls_of(tls, server=True)
         self.require_tls = require_tls
         self.login = login
         self.hostname = hostname
@@ -141,7 +141,7 @@ class SMTPServer(Component):
             recipients=self.recipients,
             connections=self.connections,
             idle=self.idle,
-            tls=self.tls.for_server() if isinstance(self.tls, TLS) else self.tls,
+            tls=context_of(self.tls, server=True),
             require_tls=self.require_tls,
         )
         post = self._post = Post(Host(self._ask, self._take, self.login), terms)

@@ -18,6 +18,7 @@ from kamesh import Graphline
 from kamesh.components.chunks import VIEWER_BYTES
 from kamesh.components.media.page import PAGE
 from kamesh.components.media.remux import RemuxMP4
+from kamesh.components.network.tls import GivenTLS
 from kamesh.components.web.streams import MOST_VIEWERS, Served, StreamServer
 from kamesh.strand import Strand
 
@@ -59,7 +60,7 @@ class HTTPStream(Graphline):
     `port` 0 takes any that is free (see "outbox"); `host` is loopback unless told otherwise; `path`
     is what all addresses begin with; `viewers` is how many are served at a time, with at most
     `viewer_bytes` waiting for each. One that is slow skips to a later key frame; it never holds up
-    another.
+    another. With `tls` (a TLS, a dict of its fields, or an `ssl.SSLContext`) it is served by https.
 
     Example:
         >>> from urllib.request import urlopen
@@ -86,10 +87,13 @@ class HTTPStream(Graphline):
         *,
         viewers: int = MOST_VIEWERS,
         viewer_bytes: int = VIEWER_BYTES,
+        tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
         """Put the server and what makes MP4 for it together; it listens when it starts."""
-        self.server = ProgrammeServer(port, host, path, viewers=viewers, viewer_bytes=viewer_bytes)
+        self.server = ProgrammeServer(
+            port, host, path, viewers=viewers, viewer_bytes=viewer_bytes, tls=tls
+        )
         super().__init__(
             {
                 ("", "inbox"): [("SERVER", "inbox"), ("REMUX", "inbox")],

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import ssl
 from typing import Any
 
 from kamesh.components.network.calling import Calling
@@ -14,7 +15,7 @@ from kamesh.components.network.dialled import Dialled
 from kamesh.components.network.dialling import connect_tcp, connect_unix, hand_over
 from kamesh.components.network.messages import Peer
 from kamesh.components.network.peers import peer_of
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import TLS, GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import checked_port, shown
 
 __all__ = ["TCPClient", "TLSClient", "UnixClient"]
@@ -29,7 +30,7 @@ class TCPClient(Calling):
     ends it ends the client. `timeout` is how many seconds an attempt may take (10). A connection that
     is silent for `idle` seconds (None: however long), or takes nothing for `stall` seconds (30),
     counts as broken. Of the addresses that `host` stands for, the first that answers is used. `tls`
-    encrypts (see TLS).
+    encrypts: a TLS, its fields as a dict, or an `ssl.SSLContext`.
 
     What comes while there is no connection waits, as much as "inbox" holds, and is sent when there is
     one again. Bytes that the system had taken when a connection broke may be lost.
@@ -50,13 +51,21 @@ class TCPClient(Calling):
     told on "control". It fails, with a sentence that names the address, when it gives up.
     """
 
-    def __init__(self, host: str, port: int, *, tls: TLS | None = None, **options: Any) -> None:
+    def __init__(
+        self, host: str, port: int, *, tls: GivenTLS | None = None, **options: Any
+    ) -> None:
         """Remember where to connect; WrongFigure for what is not a port."""
         super().__init__(**options)
         self.host = host
         self.port = checked_port(port)
         self.where = shown(host, port)
-        self._ssl = tls.for_client() if tls is not None else None
+        self.tls = tls_of(tls, server=False)
+        self._ssl: ssl.SSLContext | None = None
+
+    async def main(self) -> None:
+        """Read what TLS needs, and connect."""
+        self._ssl = context_of(self.tls, server=False)
+        await super().main()
 
     async def dial(self, stream: Dialled) -> None:
         """Connect to the first address that answers."""
@@ -75,10 +84,10 @@ class TLSClient(TCPClient):
     authorities of this machine or those that `tls` names.
 
     Example:
-        >>> TLSClient("example.org", 443, tls=TLS(authorities="no.crt"))
+        >>> TLSClient("example.org", 443, tls=TLS(authorities="no.crt")).run()
         Traceback (most recent call last):
         ...
-        kamesh.components.network.trouble.NetworkError: no.crt cannot be read: No such file or directory
+        kamesh.errors.ComponentFailed: TLSClient failed: no.crt cannot be read: No such file or directory
 
     Boxes: "inbox" bytes to send; "outbox" bytes received, cut as they come; "status" `Connected`,
     `Disconnected` and `Refused` as it happens; "control".
@@ -87,9 +96,11 @@ class TLSClient(TCPClient):
     feeds it has ended, it closes after two seconds in which nothing has come.
     """
 
-    def __init__(self, host: str, port: int, *, tls: TLS | None = None, **options: Any) -> None:
-        """Read what `tls` names; NetworkError if it will not do."""
-        super().__init__(host, port, tls=tls or TLS(), **options)
+    def __init__(
+        self, host: str, port: int, *, tls: GivenTLS | None = None, **options: Any
+    ) -> None:
+        """Remember where to connect, and by what."""
+        super().__init__(host, port, tls=TLS() if tls is None else tls, **options)
 
 
 class UnixClient(Calling):

@@ -15,7 +15,7 @@ from kamesh.components.network.listening import listen_tcp, listen_unix, remove_
 from kamesh.components.network.messages import Peer
 from kamesh.components.network.peers import peer_of
 from kamesh.components.network.serving import Serving
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS
 from kamesh.components.network.trouble import Listening, checked_port, shown
 
 __all__ = ["TCPServer", "TLSServer", "UnixServer"]
@@ -33,7 +33,7 @@ class TCPServer(Serving):
     refused, or with `when_full="wait"` waits with the system. A connection on which nothing moves for
     `idle` seconds is closed, one that takes nothing of what waits for it for `stall` seconds is let go
     (None: never). `grace` is how many seconds the protocols have when the server is told to finish.
-    `tls` encrypts (see TLS). `events` has it tell of connections.
+    `tls` encrypts: a TLS, its fields as a dict, or an `ssl.SSLContext`. `events` has it tell of connections.
 
     Example:
         >>> from kamesh.components.protocols import Echo
@@ -88,10 +88,10 @@ class TLSServer(TCPServer):
 
     Example:
         >>> from kamesh.components.protocols import Echo
-        >>> TLSServer(Echo, 8443, tls=TLS("no.crt", "no.key"))
+        >>> TLSServer(Echo, 8443, tls=TLS("no.crt", "no.key")).run()
         Traceback (most recent call last):
         ...
-        kamesh.components.network.trouble.NetworkError: no.crt cannot be read: No such file or directory
+        kamesh.errors.ComponentFailed: TLSServer failed: no.crt cannot be read: No such file or directory
 
     Boxes: "inbox" is not read, its end has the server finish; "outbox" one `Listening`, and with
     `events` a `Connected` and a `Disconnected` for each connection; "control".
@@ -106,10 +106,10 @@ class TLSServer(TCPServer):
         port: int = 0,
         host: str = "127.0.0.1",
         *,
-        tls: TLS,
+        tls: GivenTLS,
         **options: Any,
     ) -> None:
-        """Read the certificate; NetworkError if it will not do."""
+        """Remember where to listen, and by what; NetworkError for no certificate."""
         super().__init__(protocol, port, host, tls=tls, **options)
 
 

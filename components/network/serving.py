@@ -23,7 +23,7 @@ from kamesh.components.network.conversation import Conversation
 from kamesh.components.network.factory import Factory, ProtocolFactory
 from kamesh.components.network.messages import Connected, Disconnected, Peer
 from kamesh.components.network.patience import Limits, Verdict
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import Listening, trouble
 from kamesh.components.refusing import WrongFigure, at_least, whole
 from kamesh.runtime import Runtime, current_runtime
@@ -84,7 +84,7 @@ class Serving(Component):
         self,
         protocol: ProtocolFactory,
         *,
-        tls: TLS | None = None,
+        tls: GivenTLS | None = None,
         connections: int = 10_000,
         when_full: str = "refuse",
         idle: float | None = 3600.0,
@@ -105,7 +105,8 @@ class Serving(Component):
         self.limits = Limits(idle, stall)
         self.grace = grace
         self.events = events
-        self._ssl: ssl.SSLContext | None = tls.for_server() if tls is not None else None
+        self.tls = tls_of(tls, server=True)
+        self._ssl: ssl.SSLContext | None = None
         self._open: dict[Conversation, None] = {}
         self._arriving: set[asyncio.Task[Any]] = set()
         self._acceptor: Acceptor | None = None
@@ -150,6 +151,7 @@ class Serving(Component):
     async def main(self) -> None:
         """Listen, serve, and see the connections out."""
         self.loop = asyncio.get_running_loop()
+        self._ssl = context_of(self.tls, server=True)
         sockets = await self.listen()
         raise_descriptors(self.most)
         listening = self.listening(sockets)

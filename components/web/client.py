@@ -11,7 +11,6 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.failing import tell_failure
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
@@ -38,14 +37,9 @@ from kamesh.outbox import Outbox
 if TYPE_CHECKING:
     from kamesh.components.web.session import Reply, Session
 
-__all__ = ["HTTPClient", "HTTPDownload", "client_context"]
+__all__ = ["HTTPClient", "HTTPDownload"]
 
 LONGEST = 16 << 20
-
-
-def client_context(tls: TLS | ssl.SSLContext | None) -> ssl.SSLContext | None:
-    """Make of TLS settings what connects by them."""
-    return tls.for_client() if isinstance(tls, TLS) else tls
 
 
 class HTTPClient(Component):
@@ -57,7 +51,7 @@ class HTTPClient(Component):
     is tried up to `tries` (3) times when there is no answer, or one that says to come again (429, 502,
     503, 504). A body has at most `longest` bytes (16 MiB); with `stream=True` it has any size: the
     Response comes with a body of None, then the body in pieces of bytes, then b"" (or, if it broke
-    off, a Failed, which "errors" gets as well). `tls` is a TLS or an `ssl.SSLContext`.
+    off, a Failed, which "errors" gets as well). `tls` is a TLS, a dict of its fields, or an `ssl.SSLContext`.
 
     Any status is a Response, 404 and 500 too. Its `number` is that of the Request.
 
@@ -100,7 +94,7 @@ class HTTPClient(Component):
         longest: int = LONGEST,
         stream: bool = False,
         headers: Mapping[str, str] | None = None,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
         """Remember how to ask; ValueError for limits that are none."""
@@ -118,7 +112,7 @@ class HTTPClient(Component):
         self.longest = longest
         self.stream = stream
         self.headers = dict(headers or {})
-        self.tls = tls
+        self.tls = tls_of(tls, server=False)
         self.asked = self.failed = self.retried = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -132,7 +126,7 @@ class HTTPClient(Component):
             connections=self.concurrency,
             timeout=self.timeout,
             redirects=self.redirects,
-            tls=client_context(self.tls),
+            tls=context_of(self.tls, server=False),
         )
         last: asyncio.Task[None] | None = None
         try:
@@ -261,7 +255,7 @@ class HTTPDownload(Component):
         timeout: float = 30.0,
         tries: int | None = 5,
         headers: Mapping[str, str] | None = None,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
         """Remember what to get; ValueError if the address is none."""
@@ -270,7 +264,7 @@ class HTTPDownload(Component):
         self.timeout = timeout
         self.retries = Retries(tries)
         self.headers = dict(headers or {})
-        self.tls = tls
+        self.tls = tls_of(tls, server=False)
         self.progress = Progress()
         self.resumed = 0
 
@@ -280,7 +274,7 @@ class HTTPDownload(Component):
         with needing("HTTPDownload"):
             from kamesh.components.web.session import Session
 
-        session = Session(timeout=self.timeout, tls=client_context(self.tls))
+        session = Session(timeout=self.timeout, tls=context_of(self.tls, server=False))
         try:
             while True:
                 try:

@@ -13,18 +13,16 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import Asked, schemes
-from kamesh.components.web.client import client_context
 from kamesh.components.web.eventstream import EventParser
 from kamesh.components.web.history import BYTES, EVENTS, History
 from kamesh.components.web.limits import LASTING, Limits, limits_of
@@ -99,7 +97,7 @@ class EventServer(WebServer):
         *,
         history: int = EVENTS,
         retry: float | None = None,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         limits: Limits | Mapping[str, Any] = LASTING,
         name: str | None = None,
     ) -> None:
@@ -203,7 +201,7 @@ class EventClient(Component):
         tries: int | None = 10,
         last_id: str = "",
         headers: Mapping[str, str] | None = None,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
         """Remember where to ask; ValueError if the address is none."""
@@ -213,7 +211,7 @@ class EventClient(Component):
         self.retries = Retries(tries)
         self.last_id = last_id
         self.headers = dict(headers or {})
-        self.tls = tls
+        self.tls = tls_of(tls, server=False)
         self.connected = self.events = 0
         self._retry = 0.0
 
@@ -223,7 +221,7 @@ class EventClient(Component):
         with needing("EventClient"):
             from kamesh.components.web.session import Session
 
-        session = Session(timeout=self.timeout, tls=client_context(self.tls))
+        session = Session(timeout=self.timeout, tls=context_of(self.tls, server=False))
         listening: asyncio.Task[bool] | None = None
         try:
             while not self.stopping():

@@ -14,14 +14,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.files.raw import FileError, sentence
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS
 from kamesh.components.sending import shut_down
 from kamesh.components.web.hlspage import page_of
 from kamesh.components.web.limits import Limits, limits_of
@@ -105,7 +104,7 @@ class HLSServer(WebServer):
         target: float = TARGET,
         window: int = WINDOW,
         linger: float = LINGER,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         limits: Limits | Mapping[str, Any] = DEFAULT,
         name: str | None = None,
     ) -> None:

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Mapping
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS
 from kamesh.components.web.child import Child, Children
 from kamesh.components.web.limits import Limits, limits_of
 from kamesh.components.web.messages import Request, Response
@@ -53,9 +52,9 @@ class HTTPServer(WebServer):
       "inbox". This is what the server does when no `routes` are given.
 
     A class or a function can be named "module:name", as topologies do. `port` 0 takes any that is free;
-    `host` is loopback unless told otherwise; `tls` is a TLS or an `ssl.SSLContext`. `limits` are
-    `Limits(body=, head=, connections=, requests=, idle=, patience=, grace=)`, in bytes, counts and
-    seconds, or a dict of these.
+    `host` is loopback unless told otherwise; `tls` is a TLS, a dict of its fields, or an
+    `ssl.SSLContext`. `limits` are `Limits(body=, head=, connections=, requests=, idle=, patience=,
+    grace=)`, in bytes, counts and seconds, or a dict of these.
 
     Example:
         >>> from urllib.request import urlopen
@@ -93,7 +92,7 @@ class HTTPServer(WebServer):
         port: int = 0,
         host: str = "127.0.0.1",
         *,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         limits: Limits | Mapping[str, Any] = DEFAULT,
         name: str | None = None,
     ) -> None:

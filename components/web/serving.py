@@ -7,12 +7,11 @@ Laws
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import (
     ListenError,
     Listening,
@@ -48,7 +47,7 @@ class WebServer(Component):
         self,
         port: int,
         host: str,
-        tls: TLS | ssl.SSLContext | None,
+        tls: GivenTLS | None,
         limits: Limits,
         name: str | None,
     ) -> None:
@@ -56,7 +55,7 @@ class WebServer(Component):
         super().__init__(name=name)
         self.port = checked_port(port, 0)
         self.host = host
-        self.tls = tls
+        self.tls = tls_of(tls, server=True)
         self.limits = limits
         self.base = "/"  # what its addresses begin with
         self.url = ""  # known once it listens
@@ -69,7 +68,7 @@ class WebServer(Component):
         with needing(type(self).__name__):
             from kamesh.components.web.site import Site
 
-        tls = self.tls.for_server() if isinstance(self.tls, TLS) else self.tls
+        tls = context_of(self.tls, server=True)
         site = self._site = Site(self.answer, self.limits, tls)
         try:
             self.port = await site.start(self.host, self.port)

@@ -15,13 +15,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from kamesh.components.chunks import VIEWER_BYTES, Fanout, Viewer
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS
 from kamesh.components.network.trouble import ListenError, Listening
 from kamesh.components.web.limits import Limits, Stalled
 from kamesh.components.web.messages import Response
@@ -52,11 +51,11 @@ class Served:
 class StreamServer(WebServer):
     """Serves each of its inboxes as a live stream over HTTP that viewers may join at any time.
 
-    `port` 0 takes any that is free (see "outbox"); `host` is loopback unless told otherwise; `path`
-    is what all addresses begin with; at most `viewers` (default 1000) are served at a time, with
-    `viewer_bytes` (default 4 MiB) waiting for each. `tls` is a TLS or an `ssl.SSLContext`. A subclass
-    with other `inboxes` and `streams` serves several streams. Below the base path there is also
-    `statistics.json`.
+    `port` 0 takes any that is free (see "outbox"); `host` is loopback unless told otherwise; `path` is
+    what all addresses begin with; at most `viewers` (default 1000) are served at a time, with
+    `viewer_bytes` (default 4 MiB) waiting for each. `tls` is a TLS, a dict of its fields, or an
+    `ssl.SSLContext`. A subclass with other `inboxes` and `streams` serves several streams. Below the base
+    path there is also `statistics.json`.
 
     Example:
         >>> from urllib.request import urlopen
@@ -88,7 +87,7 @@ class StreamServer(WebServer):
         *,
         viewers: int = MOST_VIEWERS,
         viewer_bytes: int = VIEWER_BYTES,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
         """Remember where to listen; it listens when it starts."""

@@ -11,19 +11,17 @@ Laws
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.network.factory import ProtocolFactory
-from kamesh.components.network.tls import TLS
+from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import schemes
-from kamesh.components.web.client import client_context
 from kamesh.components.web.conversing import HEARTBEAT, WebSocket
 from kamesh.components.web.limits import LASTING, Limits
 from kamesh.components.web.server import HTTPServer
@@ -83,7 +81,7 @@ class WebSocketServer(HTTPServer):
         path: str = "/",
         *,
         longest: int = LONGEST,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         limits: Limits | Mapping[str, Any] = LASTING,
         name: str | None = None,
     ) -> None:
@@ -106,7 +104,7 @@ class WebSocketClient(Component):
     connecting, and for the server to take what it is sent; `longest` is the most bytes a message may
     have (1 MiB). A connection that breaks, or that the server closes, is made again, up to `tries` (10)
     times in a row in vain (None: for ever); with `tries=1` its end is the end. While there is none, what
-    comes on "inbox" waits there. `tls` is a TLS or an `ssl.SSLContext`.
+    comes on "inbox" waits there. `tls` is a TLS, a dict of its fields, or an `ssl.SSLContext`.
 
     Example:
         >>> from kamesh.components.sources import NullSink
@@ -140,7 +138,7 @@ class WebSocketClient(Component):
         linger: float = 0.5,
         longest: int = LONGEST,
         headers: Mapping[str, str] | None = None,
-        tls: TLS | ssl.SSLContext | None = None,
+        tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
         """Remember where to connect; ValueError if the address is none."""
@@ -150,7 +148,7 @@ class WebSocketClient(Component):
         self.retries = Retries(tries)
         self.longest = longest
         self.headers = dict(headers or {})
-        self.tls = tls
+        self.tls = tls_of(tls, server=False)
         self.linger = linger
         self.connected = self.heard = 0
         self._in_hand: list[str | bytes] = []  # a message whose sending has failed
@@ -162,7 +160,7 @@ class WebSocketClient(Component):
         with needing("WebSocketClient"):
             from kamesh.components.web.session import Session
 
-        session = Session(timeout=self.timeout, tls=client_context(self.tls))
+        session = Session(timeout=self.timeout, tls=context_of(self.tls, server=False))
         try:
             while True:
                 try:

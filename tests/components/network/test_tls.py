@@ -12,9 +12,12 @@ from certificates import Authority
 from serving_kit import LIMIT, all_of, comes, connected, serving
 
 from kamesh import Component, ComponentFailed, Pipeline
-from kamesh.components.network import TLS, NetworkError, TCPServer, TLSClient, TLSServer
+from kamesh.components.mail import SMTPClient, SMTPServer
+from kamesh.components.network import TLS, NetworkError, TCPClient, TCPServer, TLSClient, TLSServer
 from kamesh.components.protocols import Echo
 from kamesh.components.sources import DataSource
+from kamesh.components.web import HTTPDownload, HTTPServer
+from kamesh.deploy.topology.loading import make_component
 from kamesh.testing import Collector
 
 openssl = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed")
@@ -262,18 +265,74 @@ def test_settings_that_will_not_do_are_refused_when_they_are_given(authority, tm
             capture_output=True,
         )
     for tls, sentence in [
-        (TLS(), "a TLS server needs a certificate"),
         (TLS(none, key), "none cannot be read: No such file or directory"),
         (TLS(certificate, none), "none cannot be read"),
         (TLS(text, key), "hold no certificate and key in PEM form"),
         (TLS(certificate, other), "is not that of the certificate in"),
         (TLS(certificate, key, text), "holds no certificate in PEM form"),
         (TLS(certificate, key, none), "none cannot be read"),
-        (TLS(certificate, key, None, True), "say whose"),
         *([(TLS(certificate, str(locked)), "has a password")] if locked.exists() else []),
     ]:
-        with pytest.raises(NetworkError, match=sentence):
-            TLSServer(Echo, tls=tls)
+        server = TLSServer(Echo, tls=tls)
+        with pytest.raises(ComponentFailed, match=sentence):
+            server.run()
+
+
+def test_files_are_read_when_it_starts(authority, tmp_path):
+    """Every node makes the whole graph, also one on which there is no key; who runs it needs it."""
+    given = {"certificate": str(tmp_path / "my.crt"), "key": str(tmp_path / "my.key")}
+    makes = [
+        lambda: TCPServer(Echo, tls=given),
+        lambda: TCPClient("127.0.0.1", 1, tls=given, tries=1),
+        lambda: HTTPServer({"/": Echo}, tls=given),
+        lambda: HTTPDownload("https://127.0.0.1:1/", tls=given, tries=1),
+        lambda: SMTPServer(tls=given),
+        lambda: SMTPClient("127.0.0.1", 1, tls=given, tries=1),
+    ]
+    for make in makes:
+        with pytest.raises(ComponentFailed, match=r"my\.crt cannot be read"):
+            make().run()
+    certificate, key = authority.sign("localhost")
+    shutil.copy(certificate, given["certificate"])
+    server = TLSServer(Echo, tls=given)
+    shutil.copy(key, given["key"])  # in time
+    with serving(server) as where:
+        assert ask(where.port, authority, b"hello") == b"hello"
+
+
+def test_it_is_a_record_a_context_or_a_table(authority, server_tls):
+    """Each where TLS can be given, so that code and topologies say it as they like."""
+    table = {"certificate": server_tls.certificate, "key": server_tls.key}
+    trusts = {"authorities": str(authority.certificate)}
+    for given in (server_tls, server_tls.for_server(), table):
+        with serving(TCPServer(Echo, tls=given)) as where:
+            for tls in (TLS(**trusts), TLS(**trusts).for_client(), trusts):
+                client = TCPClient("127.0.0.1", where.port, tls=tls, tries=1)
+                with client.background() as handle:
+                    handle.put(b"hello")
+                    assert handle.get(timeout=LIMIT) == b"hello"
+    use = "kamesh.components.network:TCPServer"
+    made = make_component(use, {"protocol": Echo, "tls": table})
+    assert made.tls == server_tls
+
+
+@pytest.mark.parametrize("make", [lambda tls: TCPServer(Echo, tls=tls), lambda tls: HTTPServer(tls=tls)])
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (TLS(), "a TLS server needs a certificate"),
+        ({}, "a TLS server needs a certificate"),
+        (TLS("x", "y", None, True), "say whose"),
+        ({"certficate": "x"}, r"TLS has no 'certficate' \(did you mean 'certificate'"),
+        ({"certificate": 3}, "certificate=3: for TLS it is the path of a file"),
+        ({"certificate": "x", "require_client_certificate": "no"}, "it is True or False"),
+        (True, "tls=True: it is a TLS"),
+    ],
+)
+def test_settings_that_are_none_are_refused_at_once(make, given, sentence):
+    """What is known without reading a file is said when the component is made."""
+    with pytest.raises(NetworkError, match=sentence):
+        make(given)
 
 
 def test_large_answers_over_tls_arrive_whole(authority, server_tls):
