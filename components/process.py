@@ -28,6 +28,7 @@ from kamesh.components.process_child import (
     start,
     variables,
 )
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import NotSuitable
 
 __all__ = ["Exited", "ProcessError", "UnixProcess"]
@@ -110,7 +111,7 @@ class UnixProcess(Component):
         """Remember what to run; ValueError or TypeError for a command or an environment that is none."""
         super().__init__(name=name)
         if not isinstance(grace, int | float) or not 0 <= grace < 3600:
-            raise ValueError(f"grace={grace!r}: a number of seconds, 0 or more")
+            raise WrongFigure(f"grace={grace!r}: a number of seconds, 0 or more")
         self.command = arguments(command, shell)
         self.lines = lines
         self.environment = variables(environment)

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import KameshError, NotSuitable
 
 __all__ = ["Child", "ProcessError", "arguments", "start", "variables"]
@@ -47,15 +48,15 @@ def arguments(command: str | Sequence[str], shell: bool) -> list[str]:
         try:
             words = shlex.split(command)
         except ValueError as error:
-            raise ValueError(f"{command!r} is no command line: {str(error).lower()}") from None
+            raise WrongFigure(f"{command!r} is no command line: {str(error).lower()}") from None
     elif not isinstance(command, Iterable):
         raise NotSuitable(f"a command is a string or a list of them, not {command!r}")
     else:
         words = [_word(word) for word in command]
     if not words or not words[0]:
-        raise ValueError("there is no command in it: the first word is the program to run")
+        raise WrongFigure("there is no command in it: the first word is the program to run")
     if any("\0" in word for word in words):
-        raise ValueError("a command cannot hold a null character")
+        raise WrongFigure("a command cannot hold a null character")
     return words
 
 

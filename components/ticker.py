@@ -10,6 +10,7 @@ from collections.abc import Generator
 from typing import ClassVar
 
 from kamesh import Component
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Ticker"]
 
@@ -38,12 +39,12 @@ class Ticker(Component):
     def __init__(
         self, interval: float, count: int | None = None, *, name: str | None = None
     ) -> None:
-        """Take the interval in seconds; ValueError unless it is more than 0, and count 0 or more."""
+        """Take the interval in seconds; WrongFigure unless it is more than 0, and count 0 or more."""
         super().__init__(name=name)
         if not interval > 0:
-            raise ValueError(f"a ticker's interval is more than 0 seconds, not {interval}")
+            raise WrongFigure(f"a ticker's interval is more than 0 seconds, not {interval}")
         if count is not None and count < 0:
-            raise ValueError(f"a ticker cannot tick {count} times")
+            raise WrongFigure(f"a ticker cannot tick {count} times")
         self.interval = interval
         self.count = count
         self.ticks = 0

@@ -19,6 +19,7 @@ from kamesh import ThreadedComponent, register
 from kamesh.components.files.errors import FileError
 from kamesh.components.files.failing import tell_file_failure
 from kamesh.components.files.names import Patterns
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sending import shut_down
 
 __all__ = ["FilePart", "ListFolder", "ReadFolder", "walk"]
@@ -105,7 +106,7 @@ class _Folder(ThreadedComponent):
         links: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember where to look, and for what; ValueError for what is no pattern."""
+        """Remember where to look, and for what; WrongFigure for what is no pattern."""
         super().__init__(name=name)
         self.folder = Path(folder)
         self.links = links
@@ -193,10 +194,10 @@ class ReadFolder(_Folder):
         links: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember where to look; ValueError for no pattern or a `chunk` of less than one byte."""
+        """Remember where to look; WrongFigure for no pattern or a `chunk` of less than one byte."""
         super().__init__(folder, pattern, links=links, name=name)
         if chunk < 1:
-            raise ValueError(f"files are read in chunks of at least 1 byte, not {chunk}")
+            raise WrongFigure(f"files are read in chunks of at least 1 byte, not {chunk}")
         self.chunk = chunk
 
     def _found(self, path: str) -> None:

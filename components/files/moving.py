@@ -93,10 +93,10 @@ class MoveFile(_Deed):
         *,
         name: str | None = None,
     ) -> None:
-        """Remember where to; ValueError for a mode there is not."""
+        """Remember where to; WrongFigure for a mode there is not."""
         super().__init__(name=name)
         if mode not in ("new", "replace"):
-            raise ValueError(f"mode={mode!r}: it is new or replace")
+            raise WrongFigure(f"mode={mode!r}: it is new or replace")
         self.folder = Path(folder)
         self.mode = mode
 

@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import PurePath, PurePosixPath
 
 from kamesh.components.files.errors import FileError
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Patterns", "parts_inside"]
 
@@ -27,7 +28,7 @@ class Patterns:
     """
 
     def __init__(self, *patterns: str) -> None:
-        """Take the patterns; ValueError for an empty one, or one that leads out of the folder."""
+        """Take the patterns; WrongFigure for an empty one, or one that leads out of the folder."""
         self._patterns = [_split(pattern) for pattern in patterns]
 
     def fit(self, path: str) -> bool:
@@ -56,7 +57,7 @@ def parts_inside(path: str | PurePath) -> tuple[str, ...]:
 def _split(pattern: str) -> tuple[str, ...]:
     parts = tuple(pattern.split("/"))
     if not pattern or pattern.startswith("/") or ".." in parts:
-        raise ValueError(
+        raise WrongFigure(
             f"{pattern!r} is no pattern for files in a folder: it is one for names, such as '*.ts', or "
             f"for the way from there, such as 'films/**/*.ts'"
         )

@@ -18,6 +18,7 @@ from typing import IO, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.files.atomic import complete, encoded, sync_folder, whole_target
 from kamesh.components.files.errors import FileError, said, sentence
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sending import shut_down
 from kamesh.linking import did_you_mean
 
@@ -49,10 +50,10 @@ class FileReader(ThreadedComponent):
     outgoing: ClassVar = 16  # chunks read ahead: a megabyte of them
 
     def __init__(self, path: str | Path, chunk: int = CHUNK, *, name: str | None = None) -> None:
-        """Remember what to read; ValueError for a `chunk` of less than one byte."""
+        """Remember what to read; WrongFigure for a `chunk` of less than one byte."""
         super().__init__(name=name)
         if chunk < 1:
-            raise ValueError(f"a file is read in chunks of at least 1 byte, not {chunk}")
+            raise WrongFigure(f"a file is read in chunks of at least 1 byte, not {chunk}")
         self.file = Path(path)
         self.chunk = chunk
         self.bytes = 0
@@ -93,10 +94,10 @@ class FileWriter(ThreadedComponent):
     bounds: ClassVar = {"inbox": 256}
 
     def __init__(self, path: str | Path, mode: str = "replace", *, name: str | None = None) -> None:
-        """Remember where to write; ValueError for a mode there is not."""
+        """Remember where to write; WrongFigure for a mode there is not."""
         super().__init__(name=name)
         if mode not in MODES:
-            raise ValueError(
+            raise WrongFigure(
                 f"mode={mode!r}{did_you_mean(mode, MODES)}: it is {', '.join(MODES[:-1])} or "
                 f"{MODES[-1]}"
             )

@@ -11,6 +11,7 @@ from kamesh import Pipeline
 from kamesh.components.files.raw import FileReader, FileWriter
 from kamesh.components.framing.converting import Joining, Splitting
 from kamesh.components.framing.records import JoinRecords, SplitRecords
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["RecordReader", "RecordWriter"]
 
@@ -37,7 +38,7 @@ class RecordReader(Pipeline):
     def __init__(
         self, path: str | Path, framing: int | Splitting, *, name: str | None = None
     ) -> None:
-        """Remember what to read; ValueError for a size below one byte."""
+        """Remember what to read; WrongFigure for a size below one byte."""
         split = SplitRecords(framing) if isinstance(framing, int) else framing
         split.source = split.source or str(path)
         super().__init__(FileReader(path), split, name=name)
@@ -69,6 +70,6 @@ class RecordWriter(Pipeline):
         *,
         name: str | None = None,
     ) -> None:
-        """Remember where to write; ValueError for a mode there is not or a size below one byte."""
+        """Remember where to write; WrongFigure for a mode there is not or a size below one byte."""
         join = JoinRecords(framing) if isinstance(framing, int) else framing
         super().__init__(join, FileWriter(path, mode), name=name)

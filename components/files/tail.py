@@ -17,6 +17,7 @@ from kamesh.components.files.following import Look, Step, next_step, tail_begin
 from kamesh.components.framing.converting import named
 from kamesh.components.framing.incremental import FramingError
 from kamesh.components.framing.lines import LineSplitter, NotText, wrong_byte
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sending import shut_down
 
 __all__ = ["Tail"]
@@ -69,12 +70,12 @@ class Tail(ThreadedComponent):
         *,
         name: str | None = None,
     ) -> None:
-        """Remember what to follow; ValueError for a `last` below 0 or an `interval` of 0 or less."""
+        """Remember what to follow; WrongFigure for a `last` below 0 or an `interval` of 0 or less."""
         super().__init__(name=name)
         if last is not None and last < 0:
-            raise ValueError(f"the last {last} lines of a file cannot be sent")
+            raise WrongFigure(f"the last {last} lines of a file cannot be sent")
         if not interval > 0:
-            raise ValueError(f"between two looks there are more than 0 seconds, not {interval}")
+            raise WrongFigure(f"between two looks there are more than 0 seconds, not {interval}")
         self.file = Path(path)
         self.last = last
         self.interval = interval

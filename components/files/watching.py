@@ -20,6 +20,7 @@ from kamesh.components.files.errors import FileError
 from kamesh.components.files.folders import walk
 from kamesh.components.files.names import Patterns
 from kamesh.components.files.settling import Change, Settling
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["FileChanged", "WatchFolder"]
 
@@ -81,10 +82,10 @@ class WatchFolder(ThreadedComponent):
         polling: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember what to watch; NotInstalled without watchfiles, ValueError for no pattern."""
+        """Remember what to watch; NotInstalled without watchfiles, WrongFigure for no pattern."""
         super().__init__(name=name)
         if settled < 0:
-            raise ValueError(f"a file cannot be quiet for {settled} seconds")
+            raise WrongFigure(f"a file cannot be quiet for {settled} seconds")
         with needing("WatchFolder"):
             import watchfiles  # heavy, and an extra
         self.folder = Path(folder)

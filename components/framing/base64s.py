@@ -16,6 +16,7 @@ from typing import ClassVar, Literal
 
 from kamesh.components.framing.converting import Joining, Splitting
 from kamesh.components.framing.incremental import BadFrame, CutShort, Incremental
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Base64Decoder", "Base64Encoder", "DecodeBase64", "EncodeBase64"]
 
@@ -34,9 +35,9 @@ class Base64Encoder(Incremental[bytes, bytes]):
     """
 
     def __init__(self, width: int | None = None, alphabet: Alphabet = "standard") -> None:
-        """Begin; ValueError for a width that is no multiple of 4 and for an alphabet there is not."""
+        """Begin; WrongFigure for a width that is no multiple of 4 and for an alphabet there is not."""
         if width is not None and (not isinstance(width, int) or width < 4 or width % 4):
-            raise ValueError(
+            raise WrongFigure(
                 f"lines of Base64 have 4, 8, 12 ... characters (mostly 76), not {width!r}"
             )
         self._url = _is_url(alphabet)
@@ -77,7 +78,7 @@ class Base64Decoder(Incremental[bytes, bytes]):
     """
 
     def __init__(self, alphabet: Alphabet = "standard") -> None:
-        """Begin; ValueError for an alphabet there is not."""
+        """Begin; WrongFigure for an alphabet there is not."""
         self._url = _is_url(alphabet)
         self._kept = b""
         self._before = 0  # characters decoded so far
@@ -165,7 +166,7 @@ class EncodeBase64(Joining):
         *,
         name: str | None = None,
     ) -> None:
-        """Begin; ValueError for a width that is no multiple of 4 and for an alphabet there is not."""
+        """Begin; WrongFigure for a width that is no multiple of 4 and for an alphabet there is not."""
         super().__init__(Base64Encoder(width, alphabet), name=name)
 
 
@@ -188,11 +189,11 @@ class DecodeBase64(Splitting):
     def __init__(
         self, alphabet: Alphabet = "standard", *, source: str = "", name: str | None = None
     ) -> None:
-        """Begin; ValueError for an alphabet there is not."""
+        """Begin; WrongFigure for an alphabet there is not."""
         super().__init__(Base64Decoder(alphabet), source=source, name=name)
 
 
 def _is_url(alphabet: object) -> bool:
     if alphabet not in ("standard", "url"):
-        raise ValueError(f"an alphabet of Base64 is 'standard' or 'url', not {alphabet!r}")
+        raise WrongFigure(f"an alphabet of Base64 is 'standard' or 'url', not {alphabet!r}")
     return alphabet == "url"

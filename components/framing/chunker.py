@@ -23,6 +23,7 @@ from kamesh.components.framing.incremental import (
     checked_limit,
     given_bytes,
 )
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["MARKER", "Chunker", "DataChunker", "DataDeChunker", "DeChunker"]
 
@@ -38,7 +39,7 @@ class Chunker(Incremental[bytes, bytes]):
     """
 
     def __init__(self, marker: bytes | str = MARKER) -> None:
-        """ValueError for a marker that could not be told from data."""
+        """WrongFigure for a marker that could not be told from data."""
         self._marker = _checked(marker)
         first = self._marker[:1]
         self._special = re.compile(b"[%" + re.escape(first) + b"]")
@@ -55,7 +56,7 @@ class DeChunker(Incremental[bytes, bytes]):
     """
 
     def __init__(self, marker: bytes | str = MARKER, longest: int = LONGEST) -> None:
-        """Begin outside of any chunk; ValueError for a marker that could not be told from data."""
+        """Begin outside of any chunk; WrongFigure for a marker that could not be told from data."""
         self._marker = _checked(marker)
         self._longest = checked_limit(longest, "chunk")
         self._kept = bytearray()
@@ -131,7 +132,7 @@ class DataChunker(Joining):
     outboxes: ClassVar = {**Joining.outboxes, "outbox": "markers and chunks, as bytes"}
 
     def __init__(self, marker: bytes | str = MARKER, *, name: str | None = None) -> None:
-        """ValueError for a marker that could not be told from data."""
+        """WrongFigure for a marker that could not be told from data."""
         super().__init__(Chunker(marker), name=name)
 
 
@@ -194,7 +195,7 @@ class DataDeChunker(Splitting):
 def _checked(given: bytes | str) -> bytes:
     marker = given_bytes(given, "a marker")
     if not marker or marker[0] in IN_ESCAPES:
-        raise ValueError(
+        raise WrongFigure(
             f"{marker!r} cannot be a marker: it begins with a byte that is neither % nor one of "
             f"0-9 and A-F, as those stand in escapes"
         )

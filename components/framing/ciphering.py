@@ -31,6 +31,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from kamesh.components.framing.incremental import BadFrame, CutShort, FramingError, Incremental
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Cipher", "Decryptor", "Encryptor", "WrongKey"]
 
@@ -56,26 +57,26 @@ class _Secret:
 
     def __init__(self, key: bytes | None, passphrase: str | None) -> None:
         if (key is None) == (passphrase is None):
-            raise ValueError("encryption takes a key of 32 bytes or a passphrase, one of the two")
+            raise WrongFigure("encryption takes a key of 32 bytes or a passphrase, one of the two")
         if key is not None and (not isinstance(key, bytes) or len(key) != KEY):
-            raise ValueError(
+            raise WrongFigure(
                 "a key is 32 bytes, such as secrets.token_bytes(32) gives; for words, write "
                 "passphrase=..."
             )
         if passphrase is not None and not isinstance(passphrase, str):
-            raise ValueError(
+            raise WrongFigure(
                 "a passphrase is text, and was given as something else; on a command line, digits "
                 "stand in quotes"
             )
         if passphrase is not None and not passphrase:
-            raise ValueError("a passphrase of no characters protects nothing")
+            raise WrongFigure("a passphrase of no characters protects nothing")
         self._key = None if key is None else bytes(key)
         self._words: bytes | None = None
         if passphrase is not None:
             try:
                 self._words = unicodedata.normalize("NFC", passphrase).encode()
             except UnicodeEncodeError:
-                raise ValueError(
+                raise WrongFigure(
                     "a passphrase is text, and this one has no form in UTF-8"
                 ) from None
 
@@ -106,12 +107,12 @@ class Encryptor(Incremental[bytes, bytes]):
         cost: int = COST,
         random: Callable[[int], bytes] = os.urandom,
     ) -> None:
-        """Take the key; ValueError if it is not one, or for a cipher or a cost there is not."""
+        """Take the key; WrongFigure if it is not one, or for a cipher or a cost there is not."""
         self._secret = _Secret(key, passphrase)
         if cipher not in CIPHERS:
-            raise ValueError(f"there is no cipher {cipher!r}: it is {' or '.join(CIPHERS)}")
+            raise WrongFigure(f"there is no cipher {cipher!r}: it is {' or '.join(CIPHERS)}")
         if cost not in COSTS or not isinstance(cost, int):
-            raise ValueError(f"a cost is {COSTS[0]} to {COSTS[-1]}, and not {cost}")
+            raise WrongFigure(f"a cost is {COSTS[0]} to {COSTS[-1]}, and not {cost}")
         self._cipher = CIPHERS[cipher]
         self._cost = cost if self._secret.is_passphrase else 0
         self._random = random
@@ -150,7 +151,7 @@ class Decryptor(Incremental[bytes, bytes]):
     """Takes encrypted bytes, gives the plain ones. Arguments as Decrypt has them."""
 
     def __init__(self, key: bytes | None = None, *, passphrase: str | None = None) -> None:
-        """Take the key; ValueError if it is not one."""
+        """Take the key; WrongFigure if it is not one."""
         self._secret = _Secret(key, passphrase)
         self._kept = bytearray()
         self._aead: ChaCha20Poly1305 | AESGCM | None = None

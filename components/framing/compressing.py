@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 
 from kamesh.components.extras import needing
 from kamesh.components.framing.incremental import BadFrame, CutShort, FrameTooLong, Incremental
+from kamesh.components.refusing import WrongFigure
 from kamesh.linking import did_you_mean
 
 __all__ = ["METHODS", "Compressor", "Decompressor", "Method"]
@@ -148,15 +149,15 @@ class Compressor(Incremental[bytes, bytes]):
     def __init__(
         self, method: Method = "gzip", level: int | None = None, *, live: bool = False
     ) -> None:
-        """Begin; ValueError for a method or a level there is not, or one that cannot be live."""
+        """Begin; WrongFigure for a method or a level there is not, or one that cannot be live."""
         kind = _kind(method, tuple(METHODS))
         if level is not None and not (isinstance(level, int) and level in kind.levels):
-            raise ValueError(
+            raise WrongFigure(
                 f"{method} has the levels {kind.levels[0]} to {kind.levels[-1]}, and not {level}"
             )
         if live and kind.live is None:
             able = ", ".join(name for name, each in METHODS.items() if each.live is not None)
-            raise ValueError(f"{method} cannot be sent live, message by message: these can: {able}")
+            raise WrongFigure(f"{method} cannot be sent live, message by message: these can: {able}")
         self._inner: _Compress = kind.compress(kind.level if level is None else level)
         self._flush = kind.live if live else None
 
@@ -177,9 +178,9 @@ class Decompressor(Incremental[bytes, bytes]):
     """Takes compressed bytes, gives what they stand for. Arguments as Decompress has them."""
 
     def __init__(self, method: Method | Literal["auto"] = "auto", limit: int | None = None) -> None:
-        """Begin; ValueError for a method there is not, or a limit that is no number of bytes."""
+        """Begin; WrongFigure for a method there is not, or a limit that is no number of bytes."""
         if limit is not None and not (isinstance(limit, int) and limit >= 0):
-            raise ValueError(f"what is decompressed is limited to 0 bytes or more, not {limit!r}")
+            raise WrongFigure(f"what is decompressed is limited to 0 bytes or more, not {limit!r}")
         if method != "auto":
             _kind(method, ("auto", *METHODS))
         if method == "zstd":
@@ -258,7 +259,7 @@ class Decompressor(Incremental[bytes, bytes]):
 
 def _kind(method: str, there_are: tuple[str, ...]) -> _Kind:
     if method not in there_are:
-        raise ValueError(
+        raise WrongFigure(
             f"there is no compression {method!r}{did_you_mean(method, there_are)}: it is "
             f"{', '.join(there_are[:-1])} or {there_are[-1]}"
         )

@@ -20,6 +20,7 @@ from kamesh.components.framing.incremental import (
     checked_limit,
     given_bytes,
 )
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["DelimiterJoiner", "DelimiterSplitter", "JoinDelimited", "SplitDelimited"]
 
@@ -41,10 +42,10 @@ class DelimiterSplitter(Incremental[bytes, bytes]):
         last: Last = "send",
         longest: int = LONGEST,
     ) -> None:
-        """Begin with nothing; ValueError for a delimiter of no bytes."""
+        """Begin with nothing; WrongFigure for a delimiter of no bytes."""
         delimiter = _checked(delimiter)
         if last not in ("send", "refuse"):
-            raise ValueError(f"a last frame without delimiter: 'send' or 'refuse', not {last!r}")
+            raise WrongFigure(f"a last frame without delimiter: 'send' or 'refuse', not {last!r}")
         self._delimiter = delimiter
         self._keep = len(delimiter) if keep else 0
         self._last = last
@@ -100,7 +101,7 @@ class DelimiterJoiner(Incremental[bytes, bytes]):
     """
 
     def __init__(self, delimiter: bytes | str) -> None:
-        """ValueError for a delimiter of no bytes."""
+        """WrongFigure for a delimiter of no bytes."""
         self._delimiter = _checked(delimiter)
 
     def pieces(self, given: bytes) -> Iterator[bytes]:
@@ -142,7 +143,7 @@ class SplitDelimited(Splitting):
         source: str = "",
         name: str | None = None,
     ) -> None:
-        """Begin with nothing; ValueError for a delimiter of no bytes."""
+        """Begin with nothing; WrongFigure for a delimiter of no bytes."""
         core = DelimiterSplitter(delimiter, keep=keep, last=last, longest=longest)
         super().__init__(core, source=source, name=name)
 
@@ -165,11 +166,11 @@ class JoinDelimited(Joining):
     outboxes: ClassVar = {**Joining.outboxes, "outbox": "messages and delimiters, as bytes"}
 
     def __init__(self, delimiter: bytes | str, *, name: str | None = None) -> None:
-        """ValueError for a delimiter of no bytes."""
+        """WrongFigure for a delimiter of no bytes."""
         super().__init__(DelimiterJoiner(delimiter), name=name)
 
 
 def _checked(delimiter: bytes | str) -> bytes:
     if not (found := given_bytes(delimiter, "a delimiter")):
-        raise ValueError("a delimiter has at least one byte")
+        raise WrongFigure("a delimiter has at least one byte")
     return found

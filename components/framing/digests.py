@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from kamesh.components.framing.converting import ThreadedConverting
 from kamesh.components.framing.incremental import Incremental
+from kamesh.components.refusing import WrongFigure
 from kamesh.linking import did_you_mean
 
 __all__ = ["Digest", "Digester"]
@@ -20,10 +21,10 @@ class Digester(Incremental[bytes, str]):
     """Takes bytes, gives their hash, in hexadecimal, when they have ended."""
 
     def __init__(self, algorithm: str = "sha256") -> None:
-        """Begin; ValueError for a hash there is not, or one that has no size of its own."""
+        """Begin; WrongFigure for a hash there is not, or one that has no size of its own."""
         there_are = {each for each in hashlib.algorithms_available if "shake" not in each}
         if algorithm not in there_are:
-            raise ValueError(
+            raise WrongFigure(
                 f"there is no hash {algorithm!r}{did_you_mean(algorithm, sorted(there_are))}: take "
                 f"sha256, sha512, sha3_256, blake2b ..."
             )
@@ -56,5 +57,5 @@ class Digest(ThreadedConverting):
     outboxes: ClassVar = {**ThreadedConverting.outboxes, "outbox": "the hash, in hexadecimal"}
 
     def __init__(self, algorithm: str = "sha256", *, name: str | None = None) -> None:
-        """Begin; ValueError for a hash there is not."""
+        """Begin; WrongFigure for a hash there is not."""
         super().__init__(Digester(algorithm), name=name)

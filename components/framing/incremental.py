@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterable
 from typing import Generic, TypeVar
 
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import KameshError
 
 __all__ = [
@@ -108,18 +109,18 @@ def as_bytes(message: object, who: str) -> bytes:
 
 
 def given_bytes(given: bytes | str, what: str) -> bytes:
-    """Give an argument as bytes: text, as a command line has it, in UTF-8; ValueError otherwise."""
+    """Give an argument as bytes: text, as a command line has it, in UTF-8; WrongFigure otherwise."""
     if isinstance(given, str):
         return given.encode("utf-8", "surrogateescape")
     if not isinstance(given, bytes):
-        raise ValueError(f"{what} is bytes, or text for UTF-8, and not {given!r}")
+        raise WrongFigure(f"{what} is bytes, or text for UTF-8, and not {given!r}")
     return given
 
 
 def checked_limit(longest: int, what: str = "frame") -> int:
-    """Give `longest` if something can be that long; ValueError otherwise."""
+    """Give `longest` if something can be that long; WrongFigure otherwise."""
     if not isinstance(longest, int) or longest > sys.maxsize // 2:
-        raise ValueError(f"a {what} has so many bytes at most: a whole number, and not {longest!r}")
+        raise WrongFigure(f"a {what} has so many bytes at most: a whole number, and not {longest!r}")
     if longest < 1:
-        raise ValueError(f"a {what} of at most {longest} bytes cannot hold anything")
+        raise WrongFigure(f"a {what} of at most {longest} bytes cannot hold anything")
     return longest

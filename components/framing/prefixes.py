@@ -20,6 +20,7 @@ from kamesh.components.framing.incremental import (
     Incremental,
     checked_limit,
 )
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["JoinPrefixed", "PrefixJoiner", "PrefixSplitter", "SplitPrefixed"]
 
@@ -39,7 +40,7 @@ class PrefixSplitter(Incremental[bytes, bytes]):
     """
 
     def __init__(self, size: Size = 4, order: Order = "big", longest: int = LONGEST) -> None:
-        """Begin before the first frame; ValueError for a prefix there is not."""
+        """Begin before the first frame; WrongFigure for a prefix there is not."""
         _check(size, order)
         form = ORDERS[order] + FORMS.get(size, "")
         self._fixed = struct.Struct(form) if size != "varint" else None
@@ -120,7 +121,7 @@ class PrefixJoiner(Incremental[bytes, bytes]):
     """
 
     def __init__(self, size: Size = 4, order: Order = "big") -> None:
-        """ValueError for a prefix there is not."""
+        """WrongFigure for a prefix there is not."""
         _check(size, order)
         self._size = size
         self._order: Order = order
@@ -168,7 +169,7 @@ class SplitPrefixed(Splitting):
         source: str = "",
         name: str | None = None,
     ) -> None:
-        """Begin before the first message; ValueError for a prefix there is not."""
+        """Begin before the first message; WrongFigure for a prefix there is not."""
         super().__init__(PrefixSplitter(size, order, longest), source=source, name=name)
 
 
@@ -191,15 +192,15 @@ class JoinPrefixed(Joining):
     outboxes: ClassVar = {**Joining.outboxes, "outbox": "lengths and messages, as bytes"}
 
     def __init__(self, size: Size = 4, order: Order = "big", *, name: str | None = None) -> None:
-        """ValueError for a prefix there is not."""
+        """WrongFigure for a prefix there is not."""
         super().__init__(PrefixJoiner(size, order), name=name)
 
 
 def _check(size: object, order: object) -> None:
     if size not in SIZES or not isinstance(size, int | str):
-        raise ValueError(f"a length of size {size!r} there is not: it is 1, 2, 4, 8 or 'varint'")
+        raise WrongFigure(f"a length of size {size!r} there is not: it is 1, 2, 4, 8 or 'varint'")
     if order not in ("big", "little"):
-        raise ValueError(f"the order of a length's bytes is 'big' or 'little', not {order!r}")
+        raise WrongFigure(f"the order of a length's bytes is 'big' or 'little', not {order!r}")
 
 
 def _varint(number: int) -> bytes:

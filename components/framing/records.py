@@ -17,6 +17,7 @@ from kamesh.components.framing.incremental import (
     Incremental,
     given_bytes,
 )
+from kamesh.components.refusing import WrongFigure
 
 __all__ = [
     "JoinRecords",
@@ -35,7 +36,7 @@ class Rechunker(Incremental[bytes, bytes]):
     """
 
     def __init__(self, size: int) -> None:
-        """Begin with nothing; ValueError for a size below one byte."""
+        """Begin with nothing; WrongFigure for a size below one byte."""
         self._size = _checked(size)
         self._kept = bytearray()
         self._number = 0
@@ -84,11 +85,11 @@ class RecordJoiner(Incremental[bytes, bytes]):
     """
 
     def __init__(self, size: int, fill: bytes | str | None = None) -> None:
-        """ValueError for a size below one byte, and for a `fill` that is not one byte."""
+        """WrongFigure for a size below one byte, and for a `fill` that is not one byte."""
         self._size = _checked(size)
         self._fill = None if fill is None else given_bytes(fill, "what fills a record up")
         if self._fill is not None and len(self._fill) != 1:
-            raise ValueError(f"records are filled up with one byte, and not with {fill!r}")
+            raise WrongFigure(f"records are filled up with one byte, and not with {fill!r}")
 
     def pieces(self, given: bytes) -> Iterator[bytes]:
         """Give the record; BadFrame if it has not the right size."""
@@ -115,7 +116,7 @@ class SplitRecords(Splitting):
     """
 
     def __init__(self, size: int, *, source: str = "", name: str | None = None) -> None:
-        """Begin before the first record; ValueError for a size below one byte."""
+        """Begin before the first record; WrongFigure for a size below one byte."""
         super().__init__(RecordSplitter(size), source=source, name=name)
 
 
@@ -140,7 +141,7 @@ class JoinRecords(Joining):
     def __init__(
         self, size: int, fill: bytes | str | None = None, *, name: str | None = None
     ) -> None:
-        """ValueError for a size below one byte, and for a `fill` that is not one byte."""
+        """WrongFigure for a size below one byte, and for a `fill` that is not one byte."""
         super().__init__(RecordJoiner(size, fill), name=name)
 
 
@@ -159,13 +160,13 @@ class Rechunk(Splitting):
     """
 
     def __init__(self, size: int, *, name: str | None = None) -> None:
-        """Begin with nothing; ValueError for a size below one byte."""
+        """Begin with nothing; WrongFigure for a size below one byte."""
         super().__init__(Rechunker(size), name=name)
 
 
 def _checked(size: int) -> int:
     if not isinstance(size, int):
-        raise ValueError(f"a record or a piece has a whole number of bytes, and not {size!r}")
+        raise WrongFigure(f"a record or a piece has a whole number of bytes, and not {size!r}")
     if size < 1:
-        raise ValueError(f"records and pieces have at least 1 byte, and not {size}")
+        raise WrongFigure(f"records and pieces have at least 1 byte, and not {size}")
     return size

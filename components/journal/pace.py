@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from kamesh.components.refusing import WrongFigure
+
 __all__ = ["Pace"]
 
 
@@ -32,13 +34,13 @@ class Pace:
         for name, figure in (("speed", self.speed), ("start", self.start), ("until", self.until)):
             optional = figure is None and name != "start"
             if not (optional or isinstance(figure, int | float)):
-                raise ValueError(f"{name}={figure!r}: it is a number")
+                raise WrongFigure(f"{name}={figure!r}: it is a number")
         if self.speed is not None and not 0 <= self.speed < math.inf:
-            raise ValueError(f"speed={self.speed!r}: it is 0 or more; 0 or None is as fast as it goes")
+            raise WrongFigure(f"speed={self.speed!r}: it is 0 or more; 0 or None is as fast as it goes")
         if not 0 <= self.start < math.inf:
-            raise ValueError(f"start={self.start!r}: a journal begins at 0 seconds")
+            raise WrongFigure(f"start={self.start!r}: a journal begins at 0 seconds")
         if self.until is not None and not self.until > self.start:
-            raise ValueError(f"until={self.until!r} is not after start={self.start!r}")
+            raise WrongFigure(f"until={self.until!r} is not after start={self.start!r}")
 
     def over(self, seconds: float) -> bool:
         """Say whether what was recorded then is not played any more."""

@@ -11,6 +11,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from kamesh.components.refusing import WrongFigure
+
 __all__ = ["Sync", "Syncing"]
 
 Sync: TypeAlias = str | float
@@ -29,14 +31,14 @@ class Syncing:
 
     @classmethod
     def of(cls, word: Sync) -> Syncing:
-        """Read a policy; ValueError for what is none."""
+        """Read a policy; WrongFigure for what is none."""
         if word == "none":
             return cls(math.inf)
         if word == "each":
             return cls(0.0)
         if isinstance(word, int | float) and not isinstance(word, bool) and 0 < word < math.inf:
             return cls(float(word))
-        raise ValueError(
+        raise WrongFigure(
             f'sync={word!r}: it is "none", "each" or a number of seconds, as 5.0 for every 5 seconds'
         )
 

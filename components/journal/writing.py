@@ -24,6 +24,7 @@ from kamesh.codec import Buffer, Encoded, TooMuch, encode
 from kamesh.components.files import FileError, sentence
 from kamesh.components.journal.format import Info, Kind, Record, file_head, record_head, record_of
 from kamesh.components.journal.syncing import Sync, Syncing
+from kamesh.components.refusing import WrongFigure
 from kamesh.linking import did_you_mean
 
 __all__ = ["MODES", "JournalWriter", "checked_mode", "records_of"]
@@ -248,9 +249,9 @@ def _after(pieces: list[Buffer], took: int) -> list[Buffer]:
 
 
 def checked_mode(mode: str) -> str:
-    """Give the mode; ValueError if there is none of that name."""
+    """Give the mode; WrongFigure if there is none of that name."""
     if mode not in MODES:
-        raise ValueError(f"mode={mode!r}{did_you_mean(mode, MODES)}: it is {' or '.join(MODES)}")
+        raise WrongFigure(f"mode={mode!r}{did_you_mean(mode, MODES)}: it is {' or '.join(MODES)}")
     return mode
 
 

@@ -28,6 +28,7 @@ from kamesh.components.network.trouble import (
     shown,
     trouble,
 )
+from kamesh.components.refusing import WrongFigure
 from kamesh.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -105,15 +106,15 @@ class SMTPServer(Component):
         hostname: str = "",
         name: str | None = None,
     ) -> None:
-        """Remember how to serve; ValueError for limits that are none, or passwords without TLS."""
+        """Remember how to serve; WrongFigure for limits that are none, or passwords without TLS."""
         super().__init__(name=name)
         if min(longest, recipients, connections) < 1 or not (idle > 0 < patience) or grace < 0:
-            raise ValueError(
+            raise WrongFigure(
                 f"longest={longest}, recipients={recipients}, connections={connections}, idle={idle:g}, "
                 f"patience={patience:g}, grace={grace:g}: each is more than 0"
             )
         if tls is None and (require_tls or login is not None):
-            raise ValueError("a login, or require_tls=True, needs tls=TLS(certificate, key)")
+            raise WrongFigure("a login, or require_tls=True, needs tls=TLS(certificate, key)")
         self.port = checked_port(port, 0)
         self.host = host
         self.policy = policy

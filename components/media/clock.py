@@ -12,6 +12,8 @@ from __future__ import annotations
 from fractions import Fraction
 from math import inf, pi, sqrt
 
+from kamesh.components.refusing import WrongFigure
+
 __all__ = ["MediaClock"]
 
 BANDWIDTH = 0.05  # hertz: jitter of the device's reports is smoothed over some three seconds
@@ -27,7 +29,7 @@ class MediaClock:
     """
 
     def __init__(self, rate: float = 1.0) -> None:
-        """Take how many seconds of media pass in a second; ValueError unless more than 0."""
+        """Take how many seconds of media pass in a second; WrongFigure unless more than 0."""
         self._rate = _checked(rate)
         self._at: Fraction | float = 0  # this media time is, or was, at `_since`
         self._since: float | None = None
@@ -80,7 +82,7 @@ class MediaClock:
             self._since = now if self._since is not None else None
 
     def set_rate(self, rate: float, now: float) -> None:
-        """Go faster or slower from `now` on; ValueError unless more than 0."""
+        """Go faster or slower from `now` on; WrongFigure unless more than 0."""
         self._fix(now)
         self._rate = _checked(rate)
 
@@ -112,5 +114,5 @@ class MediaClock:
 
 def _checked(rate: float) -> float:
     if not 0 < rate < inf:
-        raise ValueError(f"a clock goes at more than 0 seconds a second, not at {rate}")
+        raise WrongFigure(f"a clock goes at more than 0 seconds a second, not at {rate}")
     return rate

@@ -20,6 +20,7 @@ from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.ticks import Ticks, checked_rate
 from kamesh.components.media.trouble import MediaError
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["FrameRate", "Resample", "Scale"]
 
@@ -66,11 +67,11 @@ class Scale(ThreadedComponent):
         *,
         name: str | None = None,
     ) -> None:
-        """Check the words; ValueError says which will not do."""
+        """Check the words; WrongFigure says which will not do."""
         super().__init__(name=name)
         for said in (width, height):
             if said != -1 and not 1 <= said <= MOST:
-                raise ValueError(
+                raise WrongFigure(
                     f"pictures cannot be scaled to {width} x {height}: from 1 to {MOST} pixels, or -1"
                 )
         self.width, self.height, self.format = width, height, format
@@ -154,14 +155,14 @@ class Resample(ThreadedComponent):
         layout: str = "",
         name: str | None = None,
     ) -> None:
-        """Check the words; ValueError says which will not do."""
+        """Check the words; WrongFigure says which will not do."""
         super().__init__(name=name)
         if rate and not 1000 <= rate <= 768_000:
-            raise ValueError(f"sound has from 1000 to 768000 samples a second, not {rate}")
+            raise WrongFigure(f"sound has from 1000 to 768000 samples a second, not {rate}")
         if channels and layout:
-            raise ValueError("say channels or layout, not both")
+            raise WrongFigure("say channels or layout, not both")
         if not 0 <= channels <= 64:
-            raise ValueError(f"sound has from 1 to 64 channels, not {channels}")
+            raise WrongFigure(f"sound has from 1 to 64 channels, not {channels}")
         self.rate, self.channels, self.format, self.layout = rate, channels, format, layout
         _check_sound(format, layout)
         self.formats = {
@@ -265,7 +266,7 @@ def check_pixel_format(name: str) -> None:
     try:
         av.VideoFormat(name)
     except ValueError:
-        raise ValueError(f"FFmpeg has no pixel format {name!r}: write 'yuv420p', 'rgb24'") from None
+        raise WrongFigure(f"FFmpeg has no pixel format {name!r}: write 'yuv420p', 'rgb24'") from None
 
 
 def _check_sound(form: str, layout: str) -> None:
@@ -278,12 +279,12 @@ def _check_sound(form: str, layout: str) -> None:
         if form:
             av.AudioFormat(form)
     except ValueError:
-        raise ValueError(f"FFmpeg has no sample format {form!r}: write 's16', 'fltp'") from None
+        raise WrongFigure(f"FFmpeg has no sample format {form!r}: write 's16', 'fltp'") from None
     try:
         if layout:
             av.AudioLayout(layout)
     except ValueError:
-        raise ValueError(f"FFmpeg has no channel layout {layout!r}: write 'stereo'") from None
+        raise WrongFigure(f"FFmpeg has no channel layout {layout!r}: write 'stereo'") from None
 
 
 def _even(value: float) -> int:

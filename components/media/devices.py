@@ -16,6 +16,7 @@ from kamesh.components.extras import NotInstalled, needing
 from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.trouble import MediaError, because
+from kamesh.components.refusing import WrongFigure
 from kamesh.outbox import Outbox
 
 __all__ = ["DEVICE_KINDS", "DeviceSource", "device_kinds"]
@@ -99,7 +100,7 @@ class DeviceSource(ThreadedComponent):
         except NotInstalled:
             return  # it is said on the node where it runs
         if kind not in kinds:
-            raise ValueError(
+            raise WrongFigure(
                 f"this build of FFmpeg reads from no {kind!r} devices: it has {', '.join(kinds)}"
             )
 

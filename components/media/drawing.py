@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kamesh.components.media.lettering import write
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Layer", "draw_words", "place"]
 
@@ -68,7 +69,7 @@ def place(
     across = down = 0.5
     for word in position.split():
         if word not in PLACES:
-            raise ValueError(
+            raise WrongFigure(
                 f"{position!r} is no place in a picture: write {', '.join(PLACES)}, two of them, "
                 "or (x, y) in pixels"
             )

@@ -24,6 +24,7 @@ from kamesh.components.media.formats import Format, Pictures, Text
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.ticks import checked_rate
 from kamesh.components.media.trouble import MediaError
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["ImageReader", "ImageSource", "ImageWriter", "image_files"]
 
@@ -152,15 +153,15 @@ class ImageWriter(ThreadedComponent):
     def __init__(
         self, pattern: str | Path, *, first: int = 0, quality: int = 90, name: str | None = None
     ) -> None:
-        """Check the words; ValueError says which will not do."""
+        """Check the words; WrongFigure says which will not do."""
         super().__init__(name=name)
         suffix = Path(pattern).suffix.lower()
         if suffix not in SUFFIXES:
-            raise ValueError(
+            raise WrongFigure(
                 f"pictures are written to files that end in {', '.join(SUFFIXES)}, not {suffix!r}"
             )
         if not 1 <= quality <= 100 or first < 0:
-            raise ValueError(f"quality={quality} is from 1 to 100, and first={first} from 0")
+            raise WrongFigure(f"quality={quality} is from 1 to 100, and first={first} from 0")
         self.pattern, self.first, self.quality = pattern, first, quality
         self.frames = self.bytes = 0
 
@@ -229,7 +230,7 @@ class ImageSource(ThreadedComponent):
         self.file = Path(path)
         self.rate = checked_rate(rate)
         if seconds is not None and seconds <= 0:
-            raise ValueError(f"a still is shown for more than 0 seconds, not {seconds}")
+            raise WrongFigure(f"a still is shown for more than 0 seconds, not {seconds}")
         self.total = None if seconds is None else max(1, round(seconds * self.rate))
         self.realtime = realtime
         self.formats = {"outbox": Pictures(rates=(self.rate,))}

@@ -24,6 +24,7 @@ from kamesh.components.media.messages import (
     unexpected,
 )
 from kamesh.components.media.mpegts import TransportMuxer
+from kamesh.components.refusing import WrongFigure
 from kamesh.linking import did_you_mean
 
 __all__ = ["Mux", "MuxMPEGTS"]
@@ -120,10 +121,10 @@ class Mux(ThreadedComponent):
         *,
         name: str | None = None,
     ) -> None:
-        """Check the container; ValueError names those there are."""
+        """Check the container; WrongFigure names those there are."""
         super().__init__(name=name)
         if container not in LIVE:
-            raise ValueError(
+            raise WrongFigure(
                 f"there is no live container {container!r}{did_you_mean(container, LIVE)}; there is "
                 f"{', '.join(LIVE)}"
             )

@@ -19,6 +19,7 @@ from kamesh.components.extras import needing
 from kamesh.components.media.formats import Format, Pictures, Text
 from kamesh.components.media.messages import Subtitle, unexpected
 from kamesh.components.media.showing import Showing
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import EmptyInbox
 from kamesh.inbox import Inbox
 
@@ -98,11 +99,11 @@ class Overlay(ThreadedComponent):
         """Check the words; ValueError says which will not do."""
         super().__init__(name=name)
         if not 0 <= box <= 1 or not 0 <= opacity <= 1:
-            raise ValueError(f"box={box}, opacity={opacity}: each is from 0 to 1")
+            raise WrongFigure(f"box={box}, opacity={opacity}: each is from 0 to 1")
         if not 0 <= patience <= 60:
-            raise ValueError(f"patience={patience}: a picture waits from 0 to 60 seconds")
+            raise WrongFigure(f"patience={patience}: a picture waits from 0 to 60 seconds")
         if size < 0:
-            raise ValueError(f"size={size}: letters are 1 pixel high at least, or 0")
+            raise WrongFigure(f"size={size}: letters are 1 pixel high at least, or 0")
         self.words = text
         self.file = Path(picture) if picture else None
         self.positions = (picture_position, position)
@@ -211,7 +212,7 @@ def _colour(said: str) -> tuple[int, int, int]:
             raise ValueError
         red, green, blue = bytes.fromhex(said[1:])
     except ValueError:
-        raise ValueError(
+        raise WrongFigure(
             f"{said!r} is no colour: write {', '.join(COLOURS)}, or '#rrggbb'"
         ) from None
     return red, green, blue

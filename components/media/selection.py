@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kamesh.components.media.trouble import MediaError
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Choice", "Known", "check_choice", "choose"]
 
@@ -30,9 +31,9 @@ class Known:
 
 
 def check_choice(kind: str, choice: Choice) -> Choice:
-    """Give `choice` back; ValueError for one that cannot be meant."""
+    """Give `choice` back; WrongFigure for one that cannot be meant."""
     if choice is True or (not isinstance(choice, bool) and isinstance(choice, int) and choice < 0):
-        raise ValueError(
+        raise WrongFigure(
             f"{kind}={choice!r}: write a number from 0, a language such as 'deu', False for none, "
             "or None for the best"
         )

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
+from kamesh.components.refusing import WrongFigure
+
 __all__ = ["EncodeSettings"]
 
 
@@ -27,15 +29,15 @@ class EncodeSettings:
     channels: int = 2
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be meant; ValueError says why."""
+        """Refuse what cannot be meant; WrongFigure says why."""
         if not self.video and not self.audio:
-            raise ValueError("both video and audio were left out: name at least one encoder")
+            raise WrongFigure("both video and audio were left out: name at least one encoder")
         for word in ("bitrate", "audio_bitrate"):
             if getattr(self, word) < 1000:
-                raise ValueError(
+                raise WrongFigure(
                     f"{word}={getattr(self, word)}: it is in bits a second, so at least 1000"
                 )
         if self.gop < 0:
-            raise ValueError(f"gop={self.gop}: it is a number of frames, or 0 for a second of them")
+            raise WrongFigure(f"gop={self.gop}: it is a number of frames, or 0 for a second of them")
         if self.channels not in (1, 2, 6):
-            raise ValueError(f"sound is encoded with 1, 2 or 6 channels, not {self.channels}")
+            raise WrongFigure(f"sound is encoded with 1, 2 or 6 channels, not {self.channels}")

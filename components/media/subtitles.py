@@ -17,6 +17,7 @@ from kamesh.components.media.formats import ByteStream, Format, Text
 from kamesh.components.media.messages import Subtitle, unexpected
 from kamesh.components.media.selection import Choice, check_choice
 from kamesh.components.media.trouble import MediaError
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["SubtitleReader", "SubtitleText"]
 
@@ -124,7 +125,7 @@ class SubtitleText(Component):
         """Check the form."""
         super().__init__(name=name)
         if form not in FORMS:
-            raise ValueError(f"subtitles are written as {' or '.join(FORMS)}, not as {form!r}")
+            raise WrongFigure(f"subtitles are written as {' or '.join(FORMS)}, not as {form!r}")
         self.form = form
         self.captions = 0
 

@@ -14,6 +14,7 @@ from typing import ClassVar
 from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.media.formats import Format, Pictures, Sound
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["TestCard"]
 
@@ -74,14 +75,14 @@ class TestCard(Component):
         label: str = "KAMESH",
         name: str | None = None,
     ) -> None:
-        """Check the figures; ValueError says which will not do. Nothing is drawn yet."""
+        """Check the figures; WrongFigure says which will not do. Nothing is drawn yet."""
         super().__init__(name=name)
         self.size = _size((int(size[0]), int(size[1])))
         self.rate = _rate(rate)
         if seconds is not None and seconds <= 0:
-            raise ValueError(f"a test card runs for more than 0 seconds, not {seconds}")
+            raise WrongFigure(f"a test card runs for more than 0 seconds, not {seconds}")
         if not 8000 <= sample_rate <= 192_000 or not 0 <= tone < sample_rate / 2:
-            raise ValueError(
+            raise WrongFigure(
                 f"a tone of {tone} Hz at {sample_rate} samples a second cannot be made: "
                 "from 8000 to 192000 samples, and a tone below half of that"
             )
@@ -124,10 +125,10 @@ class TestCard(Component):
 def _size(size: tuple[int, int]) -> tuple[int, int]:
     width, height = size
     if width % 2 or height % 2:
-        raise ValueError(f"a test card of {width} x {height} cannot be made: both must be even")
+        raise WrongFigure(f"a test card of {width} x {height} cannot be made: both must be even")
     for value, least, most in zip(size, SMALLEST, LARGEST, strict=True):
         if not least <= value <= most:
-            raise ValueError(
+            raise WrongFigure(
                 f"a test card of {width} x {height} cannot be made: "
                 f"from {SMALLEST[0]} x {SMALLEST[1]} to {LARGEST[0]} x {LARGEST[1]} it can"
             )
@@ -138,7 +139,7 @@ def _rate(rate: int | float | str | Fraction) -> Fraction:
     try:
         exact = Fraction(rate).limit_denominator(1001)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
+        raise WrongFigure(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
     if not 1 <= exact <= 240:
-        raise ValueError(f"a test card has from 1 to 240 frames a second, not {rate}")
+        raise WrongFigure(f"a test card has from 1 to 240 frames a second, not {rate}")
     return exact

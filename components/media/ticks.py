@@ -13,6 +13,8 @@ from fractions import Fraction
 from math import floor
 from typing import Generic, TypeVar
 
+from kamesh.components.refusing import WrongFigure
+
 __all__ = ["LONGEST", "Ticks", "checked_rate"]
 
 LONGEST = 10  # seconds that a picture is repeated for at most
@@ -74,7 +76,7 @@ def checked_rate(rate: int | float | str | Fraction) -> Fraction:
     try:
         exact = Fraction(rate).limit_denominator(1001)
     except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
+        raise WrongFigure(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
     if not 0 < exact <= 1000:
-        raise ValueError(f"pictures come at up to 1000 a second, and at more than 0, not {rate}")
+        raise WrongFigure(f"pictures come at up to 1000 a second, and at more than 0, not {rate}")
     return exact

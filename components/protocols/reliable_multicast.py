@@ -24,6 +24,7 @@ from kamesh.components.network.datagram import Datagram
 from kamesh.components.plumbing.order import Gap
 from kamesh.components.protocols.reliable_receiving import Recoverer
 from kamesh.components.protocols.reliable_sending import Annotator
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sending import shut_down
 
 __all__ = ["ReliableReceiver", "ReliableSender"]
@@ -70,7 +71,7 @@ class ReliableSender(Component):
         """Remember all that; `session` is 64 random bits unless told otherwise."""
         super().__init__(name=name)
         if delay <= 0 or keep < 1 or linger < 0:
-            raise ValueError(f"delay={delay}, keep={keep}, linger={linger}: more than 0, 1 and 0 at least")
+            raise WrongFigure(f"delay={delay}, keep={keep}, linger={linger}: more than 0, 1 and 0 at least")
         self.delay, self.keep, self.linger = delay, keep, linger
         self.session = secrets.randbits(64) if session is None else session
         self._core: Annotator | None = None
@@ -154,7 +155,7 @@ class ReliableReceiver(Component):
         """Remember all that."""
         super().__init__(name=name)
         if delay <= 0 or patience < 0 or window < 1:
-            raise ValueError(f"delay={delay}, patience={patience}, window={window}: too little")
+            raise WrongFigure(f"delay={delay}, patience={patience}, window={window}: too little")
         self.delay, self.patience, self.window = delay, patience, window
         self._rng = random.Random(seed)
         self._core: Recoverer | None = None

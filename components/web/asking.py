@@ -17,6 +17,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from kamesh.components.network.trouble import NetworkError
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.web.messages import Request
 
 __all__ = ["Asked", "Progress", "as_request", "may_repeat", "retry_after", "schemes"]
@@ -40,7 +41,7 @@ def schemes(url: str, among: tuple[str, ...] = WEB) -> str:
     except ValueError:
         pass
     kinds = " or ".join(f"{each}://" for each in among)
-    raise ValueError(f"{url!r} is not an address that can be asked: it begins with {kinds}")
+    raise WrongFigure(f"{url!r} is not an address that can be asked: it begins with {kinds}")
 
 
 def as_request(message: object) -> Request:

@@ -21,6 +21,7 @@ from kamesh.components.extras import needing
 from kamesh.components.failing import tell_failure
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import (
@@ -97,10 +98,10 @@ class HTTPClient(Component):
         tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
-        """Remember how to ask; ValueError for limits that are none."""
+        """Remember how to ask; WrongFigure for limits that are none."""
         super().__init__(name=name)
         if concurrency < 1 or not timeout > 0 or redirects < 0 or longest < 0:
-            raise ValueError(
+            raise WrongFigure(
                 f"concurrency={concurrency}, timeout={timeout}, redirects={redirects}, longest={longest}: "
                 f"at least 1 request, more than 0 seconds, 0 redirects or more, 0 bytes or more"
             )
@@ -258,7 +259,7 @@ class HTTPDownload(Component):
         tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
-        """Remember what to get; ValueError if the address is none."""
+        """Remember what to get; WrongFigure if the address is none."""
         super().__init__(name=name)
         self.url = schemes(url)
         self.timeout = timeout

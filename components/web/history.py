@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.web.messages import Event
 
 __all__ = ["History", "Reader", "written"]
@@ -82,7 +83,7 @@ class History:
     def __init__(self, run: str, events: int = EVENTS, most: int = BYTES) -> None:
         """Keep at most so many events, and bytes; `run` is what ids of this run begin with."""
         if events < 1 or most < 1:
-            raise ValueError(f"a history of {events} events and {most} bytes cannot be kept")
+            raise WrongFigure(f"a history of {events} events and {most} bytes cannot be kept")
         self._run = run
         self._events = events
         self._most = most

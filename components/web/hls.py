@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.files.raw import FileError, sentence
 from kamesh.components.network.tls import GivenTLS
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sending import shut_down
 from kamesh.components.web.hlspage import page_of
 from kamesh.components.web.limits import Limits, limits_of
@@ -52,7 +53,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 def _checked_name(stream: str) -> str:
     if not _NAME.fullmatch(stream) or stream.startswith("."):
-        raise ValueError(f"{stream!r} cannot be part of names of files: letters, digits, - and _")
+        raise WrongFigure(f"{stream!r} cannot be part of names of files: letters, digits, - and _")
     return stream
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from kamesh.components.refusing import WrongFigure
 from kamesh.linking import did_you_mean
 
 __all__ = ["LASTING", "Limits", "Stalled", "TooLarge", "TooSlow", "limits_of"]
@@ -46,10 +47,10 @@ class Limits:
     grace: float = 5.0
 
     def __post_init__(self) -> None:
-        """ValueError for a limit that is not more than 0."""
+        """WrongFigure for a limit that is not more than 0."""
         for each in fields(self):
             if not getattr(self, each.name) > 0:
-                raise ValueError(
+                raise WrongFigure(
                     f"the limit {each.name}={getattr(self, each.name)!r} is too little"
                 )
 
@@ -58,7 +59,7 @@ LASTING = Limits(requests=1000)  # for servers whose answers last: an event stre
 
 
 def limits_of(given: Limits | Mapping[str, Any]) -> Limits:
-    """Make limits of what a user gives; ValueError for one that there is not.
+    """Make limits of what a user gives; WrongFigure for one that there is not.
 
     Example: `limits_of({"body": 1 << 20})`.
     """
@@ -67,7 +68,7 @@ def limits_of(given: Limits | Mapping[str, Any]) -> Limits:
     there = [each.name for each in fields(Limits)]
     for name in given:
         if name not in there:
-            raise ValueError(
+            raise WrongFigure(
                 f"there is no limit {name!r}{did_you_mean(name, there)}; there is {', '.join(there)}"
             )
     return Limits(**given)

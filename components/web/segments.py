@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from kamesh.components.chunks import Chunk, Preamble
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Playlist", "Segment", "Segmenter"]
 
@@ -51,9 +52,9 @@ class Segmenter:
     """
 
     def __init__(self, target: float = 4.0, longest: int = LONGEST) -> None:
-        """Aim at `target` seconds; ValueError if that is none."""
+        """Aim at `target` seconds; WrongFigure if that is none."""
         if not 0 < target <= 3600 or longest < 1:
-            raise ValueError(f"segments of {target:g} seconds and {longest} bytes cannot be cut")
+            raise WrongFigure(f"segments of {target:g} seconds and {longest} bytes cannot be cut")
         self.target = target
         self._longest = longest
         self._pieces: list[bytes] = []
@@ -149,9 +150,9 @@ class Playlist:
     """
 
     def __init__(self, name: str, target: float, window: int | None = 6) -> None:
-        """Begin empty; `window` None keeps all. ValueError for fewer than 3, which players need."""
+        """Begin empty; `window` None keeps all. WrongFigure for fewer than 3, which players need."""
         if window is not None and window < 3:
-            raise ValueError(f"a playlist of {window} segments is too short for players: 3 or more")
+            raise WrongFigure(f"a playlist of {window} segments is too short for players: 3 or more")
         self._name = name
         self._target = ceil(target)
         self._window = window
