@@ -1,5 +1,6 @@
 """Mix: what comes out is the sum of what came in, sample for sample, however and whenever it came."""
 
+import asyncio
 from fractions import Fraction
 
 import av
@@ -18,7 +19,9 @@ from kamesh.components.media.mixing import Limiter, mixed, spread
 from kamesh.components.media.samples import SampleReader, sound_frame
 from kamesh.components.refusing import WrongFigure
 from kamesh.errors import LinkageRefused, NameTaken
-from kamesh.testing import Collector, run
+from kamesh.runtime import current_runtime, run_strand
+from kamesh.testing import Collector, run, run_coroutine
+from kamesh.wiring import link
 
 RATE = 8000
 
@@ -339,6 +342,39 @@ def test_a_source_that_begins_anew_goes_on():
     out = run(part, {"1": twice, "2": [sound([1] * 3200)]})
     assert set(heard(out["outbox"])[0].tolist()) == {6}
     assert part.details()["moved"] == 1
+
+
+def with_another(part, first, second, third, after):
+    """Mix `first` and `second`, and `third` where the second was, linked `after` seconds; give all."""
+
+    async def main():
+        runtime, kept = current_runtime(), Collector()
+        link(part.outbox, kept.inbox)
+        for source, box in ((first, "1"), (second, "2")):
+            link(source.outbox, part._inbox(box))
+        for one in (kept, first, second):
+            one._strand.start(runtime)
+        running = asyncio.ensure_future(run_strand(part._strand))
+        await asyncio.sleep(after)
+        link(third.outbox, part._inbox("2"))
+        third._strand.start(runtime)
+        await running
+        return heard(kept.messages)[0]
+
+    return run_coroutine(main())
+
+
+@pytest.mark.parametrize("realtime", [False, True])
+def test_a_source_may_vanish_and_another_appear_in_its_place(realtime):
+    """The first goes on without a step; the new one, with times from 0, is heard where the mix is."""
+    part = mix(2, realtime=realtime)
+    whole = with_another(part, live(100, 300), live(7, 50), live(9, 50, start=2.0), after=2.0)
+    assert (whole >= 100).sum() == 300 * 80
+    at_seven, at_nine = np.flatnonzero(whole % 100 == 7), np.flatnonzero(whole % 100 == 9)
+    assert (len(at_seven), len(at_nine)) == (50 * 80, 50 * 80)
+    assert at_nine[0] == pytest.approx(2.0 * RATE, abs=0.05 * RATE)
+    assert at_nine[-1] - at_nine[0] == 50 * 80 - 1
+    assert part.details()["underruns"] == 0
 
 
 # lanes
