@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 from kamesh import ThreadedComponent
 from kamesh.components.files.atomic import replacing
 from kamesh.components.files.errors import FileError, sentence
+from kamesh.components.refusing import WrongFigure
 
 __all__ = ["MoveFile", "RemoveFile"]
 
