@@ -11,6 +11,7 @@ Laws
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
@@ -96,9 +97,12 @@ class CoupledBackplane(Backplane):
     ) -> None:
         """Make a backplane called `name`; NotSuitable for a log below 2 or a patience not above 0."""
         super().__init__(name, until_finished=until_finished, component_name=component_name)
-        if log < 2 or patience <= 0:
+        if not isinstance(name, str):
+            raise NotSuitable(f"a backplane is called by a text, not by {name!r}")
+        whole_log = isinstance(log, int) and log >= 2
+        if not (whole_log and isinstance(patience, int | float) and 0 < patience < math.inf):
             raise NotSuitable(
-                f"the backplane {name!r} cannot have log={log}, patience={patience}: it holds 2 "
+                f"the backplane {name!r} cannot have log={log!r}, patience={patience!r}: it holds 2 "
                 f"messages or more, and waits longer than 0 seconds"
             )
         self.keep = keeping(keep)

@@ -50,8 +50,8 @@ def last(count: int) -> Keep:
 
     Example: `CoupledBackplane("CHAT", keep=last(50))`.
     """
-    if count < 1:
-        raise NotSuitable(f"the last {count} messages cannot be kept: it takes 1 or more")
+    if not isinstance(count, int) or count < 1:
+        raise NotSuitable(f"the last {count!r} messages cannot be kept: it takes 1 or more")
 
     def apply(state: deque[Any], message: Any) -> deque[Any]:
         state.append(message)
@@ -68,6 +68,8 @@ def latest_by(key: Callable[[Any], Hashable]) -> Keep:
 
     It is as large as there are keys. Example: `latest_by(lambda move: move.player)`.
     """
+    if not callable(key):
+        raise NotSuitable(f"latest_by({key!r}): it takes a function that gives the key of a message")
 
     def apply(state: dict[Hashable, Any], message: Any) -> dict[Hashable, Any]:
         state[key(message)] = message

@@ -4,7 +4,8 @@ Pure: messages and the time in, messages out. What comes waits in `pending` unti
 
 Laws
 1. The two directions are independent: who wants a stream asks for it with its vector, in a session.
-2. What comes in a session is taken in its order without a gap; at a gap, ask anew.
+2. What comes in a session is taken in its order without a gap; at a gap, ask anew, once that is taken
+   which came before it: however much is lost, something gets through.
 3. No more than WINDOW records of a session are on their way or pending, so whatever arrives can be
    taken out of the inbox at once, and an acknowledgement never waits behind messages.
 4. Every question that is not answered is asked again, ever more slowly.
@@ -145,7 +146,7 @@ class Peer:
                     self.replica.activity += 1
             case Probe(session, index):
                 if session == self.session and index > self._expected:
-                    self.ask(now)
+                    self._broken(now)
             case Again(session):
                 if session == self.session:
                     self.ask(now)
@@ -154,7 +155,7 @@ class Peer:
         if message.session != self.session or message.index < self._expected:
             return  # of another session, or a repeat
         if message.index > self._expected or len(self.pending) >= WINDOW:
-            self.ask(now)
+            self._broken(now)
             return
         self._expected += 1
         self._wait = RETRY
@@ -185,6 +186,13 @@ class Peer:
         self.who = hello.who
         self.hello = hello
         self._told.clear()
+
+    def _broken(self, now: float) -> None:
+        """Take nothing more of this session; when what is pending is taken, ask for the rest."""
+        self._ask = True
+        self.asked = now
+        self.session = 0
+        self.replica.activity += 1
 
     # -- what the replica takes
 
@@ -219,7 +227,7 @@ class Peer:
     def outgoing(self, room: int, now: float) -> list[Any]:
         """Give at most `room` messages to send now."""
         out: list[Any] = []
-        if self._ask or (self._unanswered and now >= self.asked + self._wait):
+        if self._asks or (self._unanswered and now >= self.asked + self._wait):
             out.append(self._hello(now))
         if self._again:
             out.append(Again(self._again))
@@ -322,13 +330,17 @@ class Peer:
     # -- time
 
     @property
+    def _asks(self) -> bool:
+        return self._ask and not self.pending
+
+    @property
     def _unanswered(self) -> bool:
         return self._expected == 0
 
     def deadline(self) -> float | None:
         """Say when there is something to do if nothing comes before."""
         times = []
-        if self._ask:
+        if self._asks:
             times.append(self.asked)
         elif self._unanswered:
             times.append(self.asked + self._wait)

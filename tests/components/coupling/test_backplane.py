@@ -412,6 +412,11 @@ def test_mistakes() -> None:
     """Each is one sentence."""
     with pytest.raises(NotSuitable, match=r"cannot have log=1, patience=10"):
         CoupledBackplane("a", log=1)
+    for figures in ({"log": "9"}, {"log": 2.5}, {"patience": None}, {"patience": float("inf")}):
+        with pytest.raises(NotSuitable, match="the backplane 'a' cannot have"):
+            CoupledBackplane("a", **figures)
+    with pytest.raises(NotSuitable, match="called by a text, not by 5"):
+        CoupledBackplane(5)
     with pytest.raises(NotSuitable, match=r"keep=5: it is last\(n\), latest_by\(key\)"):
         CoupledBackplane("a", keep=5)
 

@@ -57,5 +57,10 @@ def test_mistakes():
     """Anything else is refused in a sentence."""
     with pytest.raises(NotSuitable, match="the last 0 messages cannot be kept"):
         last(0)
+    for count in ("5", 2.5, None):
+        with pytest.raises(NotSuitable, match="messages cannot be kept"):
+            last(count)
+    with pytest.raises(NotSuitable, match="a function that gives the key"):
+        latest_by(None)
     with pytest.raises(NotSuitable, match=r"keep='all': it is last\(n\)"):
         keeping("all")

@@ -85,6 +85,20 @@ def test_what_is_lost_is_noticed_by_what_follows():
     assert list(there.out) == ["lost", "comes"]
 
 
+def test_what_came_before_a_gap_is_taken():
+    """Of ten that come together without the eighth, seven are delivered, and the rest is asked for."""
+    here, there, left, right = coupled()
+    for number in range(10):
+        here.publish(number)
+    for message in (one for one in turn(here, left) if getattr(one, "seq", 0) != 8):
+        right.receive(message, 0.0)
+    assert right.deadline() is None  # nothing to do before these are taken
+    assert names(turn(there, right)) == ["Hello"]
+    assert list(there.out) == list(range(7))
+    talk(here, there, left, right, now=RETRY)
+    assert list(there.out) == list(range(10))
+
+
 def test_what_is_lost_at_the_end_is_noticed_in_time():
     """Nothing follows: after a while a probe says how many there were."""
     here, there, left, right = coupled()
