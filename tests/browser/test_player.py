@@ -15,8 +15,8 @@ pytestmark = pytest.mark.skipif(BROWSER is None, reason="Chromium is not install
 async def served(server):
     """Wait until a server listens; give its address."""
     async with asyncio.timeout(30):
-        while not server.url:
-            await asyncio.sleep(0.05)  # noqa: ASYNC110  it has no event to wait for
+        while not server.url:  # noqa: ASYNC110  it has no event to wait for
+            await asyncio.sleep(0.05)
     return server.url
 
 
