@@ -3,8 +3,9 @@
 Laws
 1. What is put in waits for room, and what it sends waits to be got: back-pressure from end to end.
 2. Its failure is logged with its name and is nobody else's; it ends no later than who runs it.
-3. One whose connection is gone is told to finish: it takes what came before the end. If it has not
-   ended GRACE seconds later, it is ended. Shutdown is for those whose server ends.
+3. One whose connection is over is told to finish: it takes what came before the end. Shutdown is for
+   one whose answer nobody can get any more, and for those whose server ends. If it has not ended GRACE
+   seconds later, it is ended.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ __all__ = ["Child", "Children"]
 log = logging.getLogger("kamesh")
 
 GRACE = 5.0  # seconds it has to end when it is told to
+GONE = "the connection is over"
 AHEAD = 16  # messages of its own that wait to be got
 
 
@@ -131,13 +133,13 @@ class Child:
         """End what is put in."""
         self.into.finish()
 
-    async def end(self) -> None:
-        """Have it finish, now that nobody listens to it any more; return when it has."""
+    async def end(self, *, at_once: bool = False) -> None:
+        """Have it finish, or stop at once, now that nobody listens to it; return when it has."""
         self.finish()
         self.out_of.close()
         control = self._strand.inboxes.get("control")
         if not self.over and control is not None:
-            control.deliver(ProducerFinished(self.path))
+            control.deliver(Shutdown(GONE) if at_once else ProducerFinished(GONE))
         try:
             async with asyncio.timeout(GRACE):
                 while not self.over:

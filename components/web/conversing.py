@@ -3,8 +3,10 @@
 Laws
 1. A handler that is a component gets the request, then its body as it comes, each piece when there is
    room for it; what it sends goes to the client no faster than the client takes it.
-2. When either side is gone the other is told: the component by ProducerFinished, as over TCP, so that it
-   takes what came before; the client by the end of its connection, an abrupt one if the component failed.
+2. When either side is gone the other is told. A component of a WebSocket is told to finish, as over TCP:
+   it takes what came before the close. One that answers a request is told Shutdown if its client is gone:
+   there is nobody to answer. A client is told by the end of its connection, an abrupt one if the
+   component has failed.
 3. What cannot make a component for a connection is refused when the server is made.
 """
 
@@ -109,8 +111,10 @@ async def spoken_for(
     """Feed a component and send what it answers, until the answer is whole."""
     try:
         await first_of(feed, _say(server, exchange, child), last=True)
-    finally:
-        server.end(child)
+    except BaseException:
+        server.end(child, at_once=True)
+        raise
+    server.end(child)
 
 
 def late(server: HTTPServer) -> Response:

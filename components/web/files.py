@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
 from kamesh.components.web.messages import Response
-from kamesh.components.web.routing import Found
+from kamesh.components.web.routing import BadRoute, Found
 
 if TYPE_CHECKING:
     from kamesh.components.web.exchange import Exchange
@@ -48,9 +48,17 @@ class Share:
 class Files:
     """A target: a folder, or one file."""
 
-    def __init__(self, root: Path) -> None:
-        """Serve what is in `root`, or the file that it is."""
+    def __init__(self, root: Path, route: str) -> None:
+        """Serve by `route` what is in `root`, or the file that it is."""
         self.root = root
+        self.route = route
+
+    def check(self) -> None:
+        """Look whether it is there; BadRoute if not."""
+        if not self.root.exists():
+            raise BadRoute(
+                f"the route {self.route!r} leads to {self.root}, and there is no such file or folder"
+            )
 
     async def answer(self, server: HTTPServer, exchange: Exchange, found: Found) -> None:
         """Send the file that the rest of the path names."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh.components.network.tls import GivenTLS
 from kamesh.components.web.child import Child, Children
+from kamesh.components.web.files import Files
 from kamesh.components.web.limits import Limits, limits_of
 from kamesh.components.web.messages import Request, Response
 from kamesh.components.web.routing import Found, Routes, WrongMethod
@@ -99,7 +100,9 @@ class HTTPServer(WebServer):
         """Read the routes; BadRoute for one that leads nowhere."""
         super().__init__(port, host, tls, limits_of(limits), name)
         table = routes if isinstance(routes, Mapping) else {"/*": routes}
-        self.routes = Routes({text: as_target(text, target) for text, target in table.items()})
+        targets = {text: as_target(text, target) for text, target in table.items()}
+        self.routes = Routes(targets)
+        self._files = [target for target in targets.values() if isinstance(target, Files)]
         self.unasked = 0  # responses to no request that waits
         self._numbers = count(1)
         self._asked: dict[int, asyncio.Future[Response]] = {}
@@ -109,6 +112,8 @@ class HTTPServer(WebServer):
 
     async def main(self) -> None:
         """Serve until it is over."""
+        for each in self._files:
+            each.check()
         self.children = Children(self)
         await super().main()
 
@@ -160,10 +165,10 @@ class HTTPServer(WebServer):
         finally:
             self._asked.pop(request.number, None)
 
-    def end(self, child: Child) -> None:
-        """Have a component end whose connection is over."""
+    def end(self, child: Child, *, at_once: bool = False) -> None:
+        """Have a component end whose connection is over: `at_once` if nobody can get its answer."""
         if not child.over:
-            task = asyncio.create_task(child.end())
+            task = asyncio.create_task(child.end(at_once=at_once))
             self._ends.add(task)
             task.add_done_callback(self._ends.discard)
 

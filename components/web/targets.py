@@ -1,7 +1,8 @@
 """Targets: what a route of an HTTPServer may lead to, each of which answers an exchange.
 
 Laws
-1. What is no target is refused when the server is made, in a sentence that names the route.
+1. What is no target is refused when the server is made, in a sentence that names the route; whether a
+   file or a folder is there, when it starts.
 2. A function gets the whole request, within the limit for bodies, and returns the whole answer.
 3. A request that is not answered in time is answered 504.
 """
@@ -103,12 +104,7 @@ def as_target(route: str, value: object) -> Target:
     if isinstance(value, str) and _NAMED.fullmatch(value):
         value = named(value)
     if isinstance(value, str | Path):
-        root = Path(value)
-        if not root.exists():
-            raise BadRoute(
-                f"the route {route!r} leads to {root}, and there is no such file or folder"
-            )
-        return Files(root)
+        return Files(Path(value), route)
     if isinstance(value, WebSocket):
         return value
     maker = value.func if isinstance(value, partial) else value

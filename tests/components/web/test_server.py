@@ -432,7 +432,7 @@ def test_a_request_that_nobody_answers_is_a_504():
 
 
 def test_a_client_that_goes_ends_its_component():
-    """It is told to finish, and the others are served on."""
+    """It is told Shutdown, for nobody is left to answer, and the others are served on."""
     told = threading.Event()
 
     class Endless(Component):
@@ -447,8 +447,29 @@ def test_a_client_that_goes_ends_its_component():
         answer = urlopen(url + "endless")
         assert answer.read(5) == b"xxxxx"
         answer.close()
-        assert told.wait(5)
+        assert told.wait(3)  # and not ended after its grace
         assert urlopen(url + "fine").read() == b"fine"
+
+
+def test_who_has_answered_has_time_for_the_rest():
+    """A component that answers before it has taken what has come takes all of that."""
+    took = []
+    over = threading.Event()
+
+    class Later(Component):
+        async def main(self):
+            while len(self.inbox) < 2:  # the request and its body
+                await self.wait()
+            await self.send(Response(202, b"later"))
+            async for piece in self.inbox:
+                await asyncio.sleep(0.05)
+                took.append(piece)
+            over.set()
+
+    with serving({"/": Later}) as (_, url):
+        assert urlopen(url, b"body", timeout=5).read() == b"later"
+        assert over.wait(3)
+    assert took[1:] == [b"body"]
 
 
 def test_a_client_that_reads_slowly_slows_its_component_down():
@@ -502,7 +523,6 @@ def test_it_ends_when_told_and_lets_requests_end():
 def test_mistakes_are_said_at_once():
     """A route that leads nowhere, a port that is none, limits that are none."""
     for routes, sentence in {
-        "no such folder": "no such file or folder",
         "kamesh:Nothing": "cannot be had",
         17: "cannot lead to 17",
     }.items():
@@ -518,6 +538,19 @@ def test_mistakes_are_said_at_once():
         HTTPServer(limits={"idel": 1.0})
     with pytest.raises(ValueError, match="too little"):
         HTTPServer(limits={"body": 0})
+
+
+def test_a_folder_has_to_be_there_when_it_starts(tmp_path):
+    """Not before: every node makes the whole graph, and the folder may be on one of them."""
+    folder = tmp_path / "site"
+    routes = {"/": lambda request: "hello", "/files/*": folder}
+    with pytest.raises(ComponentFailed, match=r"'/files/\*' leads to .*site, and there is no such"):
+        HTTPServer(routes).run()
+    server = HTTPServer(routes)
+    folder.mkdir()
+    (folder / "a").write_text("A")
+    with server.background() as handle:
+        assert urlopen(handle.get(timeout=5).url + "files/a", timeout=5).read() == b"A"
 
 
 def test_a_port_that_is_taken_is_named():
