@@ -113,7 +113,7 @@ class Splitter(Component):
             case RemoveSink(component, inbox):
                 self.remove_sink(component, inbox)
             case _:
-                raise TypeError(
+                raise NotSuitable(
                     f"{self.path} was sent {message!r} on its control: it takes AddSink(...), "
                     f"RemoveSink(...), and what any component is told"
                 )

@@ -24,8 +24,9 @@ from kamesh.components.network.datagram import Datagram
 from kamesh.components.plumbing.order import Gap
 from kamesh.components.protocols.reliable_receiving import Recoverer
 from kamesh.components.protocols.reliable_sending import Annotator
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, at_least, more_than, whole
 from kamesh.components.sending import shut_down
+from kamesh.errors import NotSuitable
 
 __all__ = ["ReliableReceiver", "ReliableSender"]
 
@@ -68,10 +69,15 @@ class ReliableSender(Component):
         self, *, delay: float = 0.01, keep: int = 1024, linger: float = 1.0,
         session: int | None = None, name: str | None = None,
     ) -> None:  # fmt: skip
-        """Remember all that; `session` is 64 random bits unless told otherwise."""
+        """Remember all that; `session` is 64 random bits unless told otherwise; WrongFigure for nonsense."""
         super().__init__(name=name)
-        if delay <= 0 or keep < 1 or linger < 0:
-            raise WrongFigure(f"delay={delay}, keep={keep}, linger={linger}: more than 0, 1 and 0 at least")
+        more_than(0, delay, "the seconds that a frame takes")
+        whole(1, keep, "the messages that can be had again")
+        at_least(0, linger, "the seconds to stay and repair")
+        if session is not None:
+            whole(0, session, "the number of a session")
+            if session >= 1 << 64:
+                raise WrongFigure(f"the number of a session has 64 bits at most, {session} has more")
         self.delay, self.keep, self.linger = delay, keep, linger
         self.session = secrets.randbits(64) if session is None else session
         self._core: Annotator | None = None
@@ -105,7 +111,7 @@ class ReliableSender(Component):
 
     def _checked(self, message: object) -> bytes:
         if not isinstance(message, bytes | bytearray | memoryview):
-            raise TypeError(f"{self.path} was sent a {type(message).__name__}: it sends bytes")
+            raise NotSuitable(f"{self.path} was sent a {type(message).__name__}: it sends bytes")
         return bytes(message)
 
     def details(self) -> dict[str, int]:
@@ -152,10 +158,11 @@ class ReliableReceiver(Component):
         self, *, delay: float = 0.01, patience: float = 10.0, window: int = 1024,
         seed: int | None = None, name: str | None = None,
     ) -> None:  # fmt: skip
-        """Remember all that."""
+        """Remember all that; WrongFigure for nonsense."""
         super().__init__(name=name)
-        if delay <= 0 or patience < 0 or window < 1:
-            raise WrongFigure(f"delay={delay}, patience={patience}, window={window}: too little")
+        more_than(0, delay, "the seconds that a frame takes")
+        at_least(0, patience, "the seconds to ask for something")
+        whole(1, window, "the messages that wait for a missing one")
         self.delay, self.patience, self.window = delay, patience, window
         self._rng = random.Random(seed)
         self._core: Recoverer | None = None
@@ -202,8 +209,8 @@ class ReliableReceiver(Component):
 
 def _bytes_of(message: object) -> bytes | bytearray | memoryview:
     match message:
-        case Datagram(data):
+        case Datagram(bytes() | bytearray() | memoryview() as data):
             return data
         case bytes() | bytearray() | memoryview():
             return message
-    raise TypeError(f"a {type(message).__name__} came from the network: bytes and Datagrams do")
+    raise NotSuitable(f"a {type(message).__name__} came from the network: bytes and Datagrams do")

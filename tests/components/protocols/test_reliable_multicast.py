@@ -9,12 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kamesh import Component, ComponentFailed, Graphline, Pipeline, Shutdown
-from kamesh.components.network import MulticastTransceiver
+from kamesh.components.network import Datagram, MulticastTransceiver
 from kamesh.components.plumbing.order import Gap
 from kamesh.components.protocols.reliable_frames import Ask, Beat, Data, decoded, encoded
 from kamesh.components.protocols.reliable_multicast import ReliableReceiver, ReliableSender
 from kamesh.components.protocols.reliable_receiving import Recoverer
 from kamesh.components.protocols.reliable_sending import Annotator
+from kamesh.components.refusing import WrongFigure
 from kamesh.components.sources import DataSink
 from kamesh.testing import keeps_promises, run
 
@@ -326,11 +327,30 @@ def test_what_is_no_bytes_is_refused(wrong):
         run(ReliableReceiver(), [wrong])
 
 
-@pytest.mark.parametrize("bad", [{"delay": 0}, {"keep": 0}, {"linger": -1}])
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"delay": 0}, {"delay": None}, {"delay": float("inf")}, {"keep": 0}, {"keep": 2.5},
+        {"linger": -1}, {"linger": "1"}, {"session": -1}, {"session": "me"}, {"session": 1 << 64},
+    ],
+)  # fmt: skip
 def test_settings_that_cannot_be(bad):
     """A mistake is refused when the component is made."""
-    with pytest.raises(ValueError, match="at least"):
+    with pytest.raises(WrongFigure, match=r"cannot be|has 64 bits at most"):
         ReliableSender(**bad)
+
+
+@pytest.mark.parametrize("bad", [{"delay": "1"}, {"patience": -1}, {"window": 0}, {"window": None}])
+def test_settings_of_a_receiver_that_cannot_be(bad):
+    """A mistake is refused when the component is made."""
+    with pytest.raises(WrongFigure, match="cannot be"):
+        ReliableReceiver(**bad)
+
+
+def test_a_datagram_without_bytes():
+    """A Datagram that holds something else is no frame, and that is said."""
+    with pytest.raises(ComponentFailed, match="bytes and Datagrams do"):
+        run(ReliableReceiver(), [Datagram("text")])
 
 
 def test_over_real_multicast_with_a_lossy_wire():
