@@ -452,7 +452,7 @@ def test_a_mix_ends_and_waits_as_every_component(inbox):
         ({"inputs": ["a"], "outputs": ["a"]}, NameTaken, "'a'"),
         ({"rate": 5}, WrongFigure, "8000 to 192000"),
         ({"format": "s24"}, WrongFigure, "'s16' or 'flt'"),
-        ({"block": 5}, WrongFigure, "up to 1 second"),
+        ({"block": 5}, WrongFigure, "of a block|a block of"),
         ({"gains": {("9", "outbox"): 1}}, GainError, "no input '9'"),
         ({"gains": float("nan")}, GainError, "a gain is a number"),
     ],
