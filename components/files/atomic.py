@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, ClassVar
 
 from kamesh import ThreadedComponent
-from kamesh.components.files.errors import FileError, said
+from kamesh.components.files.errors import FileError, NoText, a_path, said
 
 __all__ = ["AtomicWrite", "complete", "encoded", "replacing", "sync_folder", "whole_target"]
 
@@ -70,13 +70,21 @@ def sync_folder(folder: Path) -> None:
         os.close(handle)
 
 
-def encoded(message: object, path: Path) -> bytes | bytearray | memoryview:
+def encoded(message: object, path: Path) -> bytes | bytearray:
     """Give the bytes that a message is written as; FileError for what goes into no file as it is."""
     match message:
-        case bytes() | bytearray() | memoryview():
+        case bytes() | bytearray():
             return message
+        case memoryview():
+            return bytes(message)  # also one whose bytes do not lie side by side
         case str():
-            return message.encode()
+            try:
+                return message.encode()
+            except UnicodeEncodeError as error:
+                raise NoText(
+                    f"{path} was to be written with a text that has no form in UTF-8: "
+                    f"{message[error.start]!a} is half a character"
+                ) from None
     raise FileError(
         f"{path} was to be written with a {type(message).__name__}: only bytes and str go into a file "
         f"as they are (LineWriter writes anything, one a line)"
@@ -112,9 +120,9 @@ class AtomicWrite(ThreadedComponent):
     bounds: ClassVar = {"inbox": 16}
 
     def __init__(self, path: str | Path, *, name: str | None = None) -> None:
-        """Remember where to write."""
+        """Remember where to write; NoPath for what cannot be the name of a file."""
         super().__init__(name=name)
-        self.file = Path(path)
+        self.file = a_path(path)
         self.writes = 0
 
     def main(self) -> None:

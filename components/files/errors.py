@@ -7,18 +7,47 @@ that is nearly right is offered.
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 
 from kamesh.errors import KameshError
 from kamesh.linking import did_you_mean
 
-__all__ = ["FileError", "said", "sentence"]
+__all__ = ["FileError", "NoPath", "NoText", "a_path", "said", "sentence"]
+
+MOST_NAMES = 2000  # looked at for one that is nearly right
 
 
 class FileError(KameshError, OSError):
     """A file could not be opened, read or written."""
+
+
+class NoText(FileError, ValueError):
+    """A text has a character in it that no file can hold."""
+
+
+class NoPath(FileError, ValueError, TypeError):
+    """Something was given as the name of a file that can be none."""
+
+
+def a_path(given: str | os.PathLike[str]) -> Path:
+    """Give a path; NoPath for what no file can have as its name, whatever the disk holds."""
+    if not isinstance(given, str | os.PathLike) or not isinstance(os.fspath(given), str):
+        kind = type(given).__name__
+        raise NoPath(f"the path of a file is text or a Path, and not {given!r} of the type {kind}")
+    path = Path(given)
+    try:
+        name = os.fsencode(path)
+    except UnicodeEncodeError:
+        raise NoPath(f"{_shortened(path)!a} cannot be the name of a file: it is no text") from None
+    if b"\0" in name:
+        raise NoPath(
+            f"{_shortened(path)!r} cannot be the name of a file: there is a zero byte in it"
+        )
+    return path
 
 
 @contextmanager
@@ -38,8 +67,7 @@ def sentence(error: OSError, path: Path, done: str) -> str:
     incomplete = f"{path} is left as it was" if done == "replaced" else f"{path} is not complete"
     match error.errno:
         case errno.ENOENT if folder.is_dir():
-            near = did_you_mean(path.name, (each.name for each in folder.iterdir()))
-            return f"there is no file {path}{near}"
+            return f"there is no file {path}{_near(path)}"
         case errno.ENOENT | errno.ENOTDIR:
             return f"{path} cannot be {done}: there is no folder {folder}"
         case errno.EEXIST:
@@ -61,6 +89,14 @@ def sentence(error: OSError, path: Path, done: str) -> str:
         case errno.EMFILE | errno.ENFILE:
             return f"{path} cannot be {done}: too many files are open"
     return f"{path} cannot be {done}: {error.strerror or error}"
+
+
+def _near(path: Path) -> str:
+    """Offer a name that is nearly that of `path`, if its folder may be read."""
+    names: list[str] = []
+    with suppress(OSError):
+        names = [each.name for each in islice(path.parent.iterdir(), MOST_NAMES)]
+    return did_you_mean(path.name, names)
 
 
 def _shortened(path: Path) -> str:

@@ -17,7 +17,8 @@ from typing import ClassVar, Literal
 
 from kamesh import ThreadedComponent
 from kamesh.components.files.atomic import replacing
-from kamesh.components.files.errors import FileError, sentence
+from kamesh.components.files.errors import FileError, a_path, sentence
+from kamesh.components.files.failing import tell_file_failure
 from kamesh.components.refusing import WrongFigure
 
 __all__ = ["MoveFile", "RemoveFile"]
@@ -36,7 +37,7 @@ class _Deed(ThreadedComponent):
     inboxes: ClassVar = {"inbox": "paths", "control": "told here to finish or to stop"}
     outboxes: ClassVar = {
         "outbox": "the path of each file it is done with",
-        "errors": "a sentence for each with which it cannot be done",
+        "errors": "a FileFailed for each with which it cannot be done",
         "signal": "passes on what was told on control",
     }
     done: ClassVar[str] = ""
@@ -49,16 +50,10 @@ class _Deed(ThreadedComponent):
                 raise FileError(
                     f"{self.path} takes paths, and was sent a message of the type {kind}"
                 )
-            path = Path(message)
             try:
-                result = self._do(path)
+                result = self._do(a_path(message))
             except OSError as error:
-                text = (
-                    str(error) if isinstance(error, FileError) else sentence(error, path, self.done)
-                )
-                if not self._strand.outboxes["errors"].feeds:
-                    raise FileError(f'{text} (link "errors" to hear of it and go on)') from error
-                self.send(text, "errors")
+                tell_file_failure(self, error, Path(message), self.done)
             else:
                 self.send(result)
 
@@ -79,7 +74,7 @@ class MoveFile(_Deed):
         done/a.ts
 
     Boxes: "inbox" paths, as str or Path; "outbox" the Path of each file, where it is now; "errors" a
-    sentence for each that cannot be moved; "control".
+    FileFailed for each that cannot be moved; "control".
 
     How it ends: with its inbox, or when told on "control". It fails, with a sentence, if the folder
     cannot be made, and if a file cannot be moved and "errors" is linked to nothing.
@@ -98,7 +93,7 @@ class MoveFile(_Deed):
         super().__init__(name=name)
         if mode not in ("new", "replace"):
             raise WrongFigure(f"mode={mode!r}: it is new or replace")
-        self.folder = Path(folder)
+        self.folder = a_path(folder)
         self.mode = mode
 
     def main(self) -> None:
@@ -118,18 +113,28 @@ class MoveFile(_Deed):
                 path.rename(there)
             else:
                 os.link(path, there, follow_symlinks=False)  # in one step, unless it is there
-                path.unlink()
         except FileExistsError:
             raise FileError(f"{path} stays where it is: {there} exists already") from None
         except OSError as error:
             if error.errno not in NO_LINKS:
                 raise
             self._copy(path, there)
+            return there
+        if self.mode == "new":
+            try:
+                path.unlink()
+            except OSError:  # then it is not to be there twice
+                there.unlink()
+                raise
         return there
 
     def _copy(self, path: Path, there: Path) -> None:
         if self.mode == "new" and there.exists():
             raise FileError(f"{path} stays where it is: {there} exists already")
+        if not path.is_file():
+            raise FileError(
+                f"{path} stays where it is: it is no file that could go to another disk"
+            )
         with path.open("rb") as file, replacing(there) as out:
             shutil.copyfileobj(file, out)
         shutil.copystat(path, there)
@@ -145,7 +150,7 @@ class RemoveFile(_Deed):
         a.ts
 
     Boxes: "inbox" paths, as str or Path; "outbox" the Path of each file that is gone; "errors" a
-    sentence for each that cannot be removed; "control".
+    FileFailed for each that cannot be removed; "control".
 
     How it ends: with its inbox, or when told on "control". It fails, with a sentence, if a file cannot
     be removed and "errors" is linked to nothing; folders are never removed.

@@ -8,6 +8,7 @@ Laws
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from pathlib import PurePath, PurePosixPath
@@ -49,12 +50,23 @@ def parts_inside(path: str | PurePath) -> tuple[str, ...]:
         raise FileError(f"{shown!r} is no name for a file")
     if text.startswith("/") or ".." in parts or PurePath(*parts).is_absolute():
         raise FileError(f"{shown!r} leads out of the folder and is not written")
-    if "\0" in text or len(text) > LONGEST:
+    if "\0" in text or len(text) > LONGEST or not _is_text(text):
         raise FileError(f"{shown!r} cannot be the name of a file")
     return parts
 
 
+def _is_text(text: str) -> bool:
+    """Say whether the system has a form for it: of half a character it has none."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _split(pattern: str) -> tuple[str, ...]:
+    if not isinstance(pattern, str):
+        raise WrongFigure(f"a pattern for files is text such as '*.ts', and not {pattern!r}")
     parts = tuple(pattern.split("/"))
     if not pattern or pattern.startswith("/") or ".." in parts:
         raise WrongFigure(

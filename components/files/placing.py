@@ -21,7 +21,8 @@ from typing import IO, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.files.atomic import encoded
-from kamesh.components.files.errors import FileError, sentence
+from kamesh.components.files.errors import FileError, NoText, a_path, sentence
+from kamesh.components.files.failing import tell_file_failure
 from kamesh.components.files.folders import FilePart
 from kamesh.components.files.names import parts_inside
 from kamesh.components.sending import shut_down
@@ -78,7 +79,7 @@ class WriteFolder(ThreadedComponent):
         there/two
 
     Boxes: "inbox" (path, bytes or str), or FilePart; "outbox" the Path of each file that is whole;
-    "errors" a sentence for each that cannot be written; "control".
+    "errors" a FileFailed for each that cannot be written; "control".
 
     How it ends: when its inbox has ended; told Shutdown, at once. Files that are not whole by then are
     as they were, which is said. It fails, with a sentence, if the folder cannot be made, and if a file
@@ -91,7 +92,7 @@ class WriteFolder(ThreadedComponent):
     }
     outboxes: ClassVar = {
         "outbox": "the path of each file that is whole",
-        "errors": "a sentence for each file that cannot be written",
+        "errors": "a FileFailed for each file that cannot be written",
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar = {"inbox": 16}
@@ -101,7 +102,7 @@ class WriteFolder(ThreadedComponent):
     ) -> None:
         """Remember where to write."""
         super().__init__(name=name)
-        self.folder = Path(folder)
+        self.folder = a_path(folder)
         self.durable = durable
         self.files = self.troubles = 0
         self._root = -1
@@ -117,7 +118,12 @@ class WriteFolder(ThreadedComponent):
             raise FileError(sentence(error, self.folder, "made a folder")) from error
         try:
             for message in self.inbox:
-                self._take(_part(message, self.folder))
+                try:
+                    part = _part(message, self.folder)
+                except NoText as error:
+                    self._trouble(error, self.folder)
+                else:
+                    self._take(part)
             if self._growing and not shut_down(self):
                 names = ", ".join(list(self._growing)[:3])
                 raise FileError(
@@ -193,10 +199,7 @@ class WriteFolder(ThreadedComponent):
 
     def _trouble(self, error: OSError, path: Path) -> None:
         self.troubles += 1
-        text = str(error) if isinstance(error, FileError) else sentence(error, path, "replaced")
-        if not self._strand.outboxes["errors"].feeds:
-            raise FileError(f'{text} (link "errors" to hear of it and go on)') from error
-        self.send(text, "errors")
+        tell_file_failure(self, error, path, "replaced")
 
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""

@@ -11,13 +11,14 @@ Laws
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import IO, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.files.atomic import complete, encoded, sync_folder, whole_target
-from kamesh.components.files.errors import FileError, said, sentence
+from kamesh.components.files.errors import FileError, a_path, said, sentence
+from kamesh.components.files.pieces import pieces_of
 from kamesh.components.refusing import WrongFigure
 from kamesh.components.sending import shut_down
 from kamesh.linking import did_you_mean
@@ -41,8 +42,9 @@ class FileReader(ThreadedComponent):
 
     Boxes: "outbox" bytes, in order; "control".
 
-    How it ends: at the end of the file; told Shutdown, at once. It fails, with a sentence, if the
-    file is missing, is a folder, or may not be read.
+    How it ends: at the end of the file; told Shutdown, at once. A named pipe is waited for, and ends
+    when all who wrote to it have closed it. It fails, with a sentence, if the file is missing, is a
+    folder, or may not be read.
     """
 
     inboxes: ClassVar = {"control": "told here to finish or to stop"}
@@ -52,16 +54,19 @@ class FileReader(ThreadedComponent):
     def __init__(self, path: str | Path, chunk: int = CHUNK, *, name: str | None = None) -> None:
         """Remember what to read; WrongFigure for a `chunk` of less than one byte."""
         super().__init__(name=name)
-        if chunk < 1:
-            raise WrongFigure(f"a file is read in chunks of at least 1 byte, not {chunk}")
-        self.file = Path(path)
+        if not isinstance(chunk, int) or chunk < 1:
+            raise WrongFigure(f"a file is read in chunks of at least 1 byte, not {chunk!r}")
+        self.file = a_path(path)
         self.chunk = chunk
         self.bytes = 0
 
     def main(self) -> None:
         """Send chunk after chunk."""
-        with said(self.file, "read"), self.file.open("rb", buffering=0) as file:
-            while not shut_down(self) and (data := file.read(self.chunk)):
+        with (
+            said(self.file, "read"),
+            closing(pieces_of(self.file, self.chunk, lambda: shut_down(self))) as pieces,
+        ):
+            for data in pieces:
                 self.bytes += len(data)
                 self.send(data)
 
@@ -101,7 +106,7 @@ class FileWriter(ThreadedComponent):
                 f"mode={mode!r}{did_you_mean(mode, MODES)}: it is {', '.join(MODES[:-1])} or "
                 f"{MODES[-1]}"
             )
-        self.file = Path(path)
+        self.file = a_path(path)
         self.mode = mode
         self.bytes = 0
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kamesh import Pipeline
+from kamesh import Component, Pipeline
 from kamesh.components.files.raw import FileReader, FileWriter
 from kamesh.components.framing.converting import Joining, Splitting
 from kamesh.components.framing.records import JoinRecords, SplitRecords
@@ -40,6 +40,11 @@ class RecordReader(Pipeline):
     ) -> None:
         """Remember what to read; WrongFigure for a size below one byte."""
         split = SplitRecords(framing) if isinstance(framing, int) else framing
+        if not isinstance(split, Splitting):
+            raise WrongFigure(
+                f"records are of so many bytes, or what a component such as SplitJSON() takes out; "
+                f"not of {framing!r}"
+            )
         split.source = split.source or str(path)
         super().__init__(FileReader(path), split, name=name)
 
@@ -72,4 +77,9 @@ class RecordWriter(Pipeline):
     ) -> None:
         """Remember where to write; WrongFigure for a mode there is not or a size below one byte."""
         join = JoinRecords(framing) if isinstance(framing, int) else framing
+        if not isinstance(join, Component):
+            raise WrongFigure(
+                f"records are of so many bytes, or what a component such as JoinJSON() makes bytes of; "
+                f"not of {framing!r}"
+            )
         super().__init__(join, FileWriter(path, mode), name=name)

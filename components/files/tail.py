@@ -7,12 +7,13 @@ may be missing for a while, and no line that was read is lost or sent twice.
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import IO, ClassVar
 
 from kamesh import ThreadedComponent
-from kamesh.components.files.errors import said
+from kamesh.components.files.errors import FileError, a_path, said
 from kamesh.components.files.following import Look, Step, next_step, tail_begin
 from kamesh.components.framing.converting import named
 from kamesh.components.framing.incremental import FramingError
@@ -51,7 +52,7 @@ class Tail(ThreadedComponent):
 
     How it ends: only when told on "control": ProducerFinished, after all that is there now, an
     unfinished last line too; Shutdown, at once. It fails, with a sentence, if the file may not be read,
-    is a folder, or has a line of more than a million characters.
+    is none on a disk (a folder, a pipe, a device), or has a line of more than a million characters.
     """
 
     inboxes: ClassVar = {"control": "told here to finish or to stop"}
@@ -72,11 +73,11 @@ class Tail(ThreadedComponent):
     ) -> None:
         """Remember what to follow; WrongFigure for a `last` below 0 or an `interval` of 0 or less."""
         super().__init__(name=name)
-        if last is not None and last < 0:
-            raise WrongFigure(f"the last {last} lines of a file cannot be sent")
-        if not interval > 0:
-            raise WrongFigure(f"between two looks there are more than 0 seconds, not {interval}")
-        self.file = Path(path)
+        if last is not None and (not isinstance(last, int) or last < 0):
+            raise WrongFigure(f"the last {last!r} lines of a file cannot be sent")
+        if not isinstance(interval, int | float) or not interval > 0:
+            raise WrongFigure(f"between two looks there are more than 0 seconds, not {interval!r}")
+        self.file = a_path(path)
         self.last = last
         self.interval = interval
         self.bytes = self.changes = self.rewinds = 0
@@ -132,10 +133,14 @@ class Tail(ThreadedComponent):
 
     def _open(self) -> None:
         try:
-            self._opened = self.file.open("rb", buffering=0)
+            self._opened = os.fdopen(_without_waiting(self.file), "rb", buffering=0)
         except FileNotFoundError:  # it has gone this very moment
             return
         found = os.fstat(self._opened.fileno())
+        if not stat.S_ISREG(found.st_mode):
+            raise FileError(
+                f"{self.file} cannot be followed: it is no file on a disk (take FileReader)"
+            )
         self._which = (found.st_dev, found.st_ino)
 
     def _close(self) -> None:
@@ -189,3 +194,8 @@ class Tail(ThreadedComponent):
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
         return {"bytes": self.bytes, "changes": self.changes, "rewinds": self.rewinds}
+
+
+def _without_waiting(path: Path) -> int:
+    """Open `path`; a named pipe too, which is then refused, without waiting for who writes to it."""
+    return os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -6,7 +6,8 @@ import os
 import pytest
 
 from kamesh import ComponentFailed, Pipeline
-from kamesh.components.files import MoveFile, RemoveFile
+from kamesh.codec import decode, encode
+from kamesh.components.files import FileFailed, MoveFile, RemoveFile
 from kamesh.components.sources import DataSource
 from kamesh.testing import run
 
@@ -34,7 +35,9 @@ def test_what_is_there_already(files, tmp_path):
     (done / "a").write_text("old")
     sent = run(MoveFile(done), files)
     assert sent["outbox"] == [done / "b"]
-    assert sent["errors"] == [f"{files[0]} stays where it is: {done / 'a'} exists already"]
+    reason = f"{files[0]} stays where it is: {done / 'a'} exists already"
+    assert sent["errors"] == [FileFailed(files[0], reason)]
+    assert decode(encode(sent["errors"]).payload) == sent["errors"]
     assert (done / "a").read_text() == "old"
     assert run(MoveFile(done, "replace"), files[:1])["outbox"] == [done / "a"]
     assert (done / "a").read_text() == "a"
@@ -57,7 +60,7 @@ def test_to_another_disk(files, tmp_path, monkeypatch, mode):
     assert not files[0].exists()
     files[0].write_text("anew")
     if mode == "new":
-        assert "exists already" in run(MoveFile(done, mode), files[:1])["errors"][0]
+        assert "exists already" in run(MoveFile(done, mode), files[:1])["errors"][0].reason
         assert files[0].exists()
 
 
@@ -73,8 +76,8 @@ def test_what_cannot_be_done(files, tmp_path, make):
     (tmp_path / "folder").mkdir()
     sent = run(make(tmp_path), [tmp_path / "no", tmp_path / "folder", files[0]])
     assert len(sent["outbox"]) == 1
-    assert sent["errors"][0].startswith(f"there is no file {tmp_path / 'no'}")
-    assert sent["errors"][1].endswith("it is a folder")
+    assert sent["errors"][0].reason.startswith(f"there is no file {tmp_path / 'no'}")
+    assert sent["errors"][1].reason.endswith("it is a folder")
     assert (tmp_path / "folder").is_dir()
     with pytest.raises(ComponentFailed, match='link "errors" to hear of it and go on'):
         Pipeline(DataSource([tmp_path / "no"]), make(tmp_path)).run()
