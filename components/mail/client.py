@@ -22,7 +22,7 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import checked_port
 from kamesh.components.refusing import WrongFigure, more_than
 from kamesh.components.retries import Retries
-from kamesh.components.sending import shut_down
+from kamesh.components.sending import shut_down, stopped_within
 from kamesh.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -165,7 +165,7 @@ class SMTPClient(Component):
             if not left:
                 return
             wait = retries.wait()
-            if wait is None or await self._stopped_within(wait):
+            if wait is None or await stopped_within(self, wait):
                 for who in left:
                     code, reason = attempt.refused[who]
                     await self._fail(mail, (who,), reason, code)
@@ -177,16 +177,6 @@ class SMTPClient(Component):
     ) -> None:
         self.undelivered += 1
         await tell_failure(self, Undelivered(mail, recipients, reason, code))
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        """Wait, and say whether it was told to stop."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not shut_down(self):
-                    await self.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""

@@ -6,14 +6,21 @@ the caller knows.
 
 from __future__ import annotations
 
-import asyncio
+from typing import Any, Protocol
 
 from kamesh.components.network.messages import Peer
 
 __all__ = ["peer_of", "subject_of"]
 
 
-def peer_of(transport: asyncio.BaseTransport | None, host: str = "", port: int = 0) -> Peer:
+class Transport(Protocol):
+    """What knows of a connection: one of asyncio's, or what stands for it."""
+
+    def get_extra_info(self, name: str, default: Any = None) -> Any:
+        """Give what is known by this name."""
+
+
+def peer_of(transport: Transport | None, host: str = "", port: int = 0) -> Peer:
     """Name both ends of a connection over IP, and whom the certificate of the other one names.
 
     `host` and `port` are what is said of the other end if it is gone already.

@@ -183,6 +183,7 @@ class Socket:
         """Wrap what aiohttp has opened."""
         self._raw = raw
         self._idle = idle
+        self.peer = peer_of(raw)
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Give messages until it is closed."""

@@ -3,6 +3,8 @@
 Imports aiohttp. Laws
 1. Whatever goes wrong is raised as one NetworkError, whose sentence names the address.
 2. Each wait has its time: to connect, for the first byte, between two of a body.
+3. A request is repeated by who asks, who counts; only a client that keeps connections for many requests
+   has aiohttp repeat one for which the server had closed the connection meanwhile.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 
+from kamesh.components.network.peers import peer_of
 from kamesh.components.network.trouble import NetworkError, shown, trouble
 from kamesh.components.web.exchange import Socket
 from kamesh.components.web.messages import Request, header_lines, headers_of
@@ -32,6 +35,8 @@ class Reply:
         self.status = raw.status
         self.headers = headers_of((name, value) for name, value in raw.headers.items())
         self.url = str(raw.url)
+        transport = raw.connection.transport if raw.connection is not None else None
+        self.peer = peer_of(transport, raw.url.host or "", raw.url.port or 0)
 
     async def pieces(self) -> AsyncIterator[bytes]:
         """Give the body as it comes."""
@@ -67,6 +72,7 @@ class Session:
         timeout: float = 30.0,
         redirects: int = 10,
         tls: ssl.SSLContext | None = None,
+        repeats: bool = False,
     ) -> None:
         """Open nothing yet; `timeout` is seconds, for connecting and for each wait for bytes."""
         self._timeout = timeout
@@ -79,6 +85,7 @@ class Session:
             max_line_size=32768,
             max_field_size=32768,
         )
+        self._session._retry_connection = repeats  # aiohttp has no public word for it
 
     @asynccontextmanager
     async def ask(
@@ -150,6 +157,8 @@ def _sentence(error: BaseException, url: str) -> str:
             return trouble(known, shown(error.host, error.port))
         case aiohttp.ServerDisconnectedError() | aiohttp.ClientPayloadError():
             return f"{url} broke off in the middle of its answer"
+        case aiohttp.ClientOSError():
+            return trouble(error, url)
         case aiohttp.ClientResponseError():
             return f"{url} answers with what is not HTTP: {error.message}"
         case aiohttp.ClientError():

@@ -3,7 +3,7 @@
 import itertools
 
 from kamesh import Component, Pipeline, ProducerFinished, Shutdown
-from kamesh.components.sending import TURN, sending, shut_down
+from kamesh.components.sending import TURN, sending, shut_down, stopped_within, tell
 from kamesh.components.sources import DataSink
 from kamesh.testing import run
 
@@ -72,3 +72,44 @@ def test_shut_down_is_not_finished():
 
     Asks().run()
     assert seen == [False, False, True, True]
+
+
+class Waits(Component):
+    """Waits for ten seconds, and says what ended that, and when."""
+
+    def __init__(self, *told):
+        self.told = told
+
+    async def main(self):
+        stopped = await stopped_within(self, 10.0, *self.told)
+        await self.send((stopped, self.now()))
+
+
+def test_a_wait_ends_when_it_is_over_or_at_a_stop():
+    """At a Shutdown at once; at a ProducerFinished only who asks for that."""
+    assert run(Waits(), {})["outbox"] == [(False, 10.0)]
+    for message, told, expected in [
+        (Shutdown(), (), (True, 0.0)),
+        (ProducerFinished(), (), (False, 10.0)),
+        (ProducerFinished(), (Component.stopping,), (True, 0.0)),
+    ]:
+        waits = Waits(*told)
+        waits.control.deliver(message)
+        assert run(waits, {})["outbox"] == [expected]
+
+
+def test_what_is_told_holds_up_nobody():
+    """Where there is no room it is dropped, which is said."""
+
+    class Tells(Component):
+        def main(self):
+            done.extend(tell(self, number) for number in range(3))
+            yield
+
+    class Full(DataSink):
+        bounds = {"inbox": 2}
+
+    done, got = [], []
+    Pipeline(Tells(), Full(got)).run()
+    assert done == [True, True, False]
+    assert got == [0, 1]
