@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Generator
 
-from kamesh import Component, PureTransformer
-from kamesh.components.files import FileWriter, LineWriter
+from kamesh import Component, Pipeline, PureTransformer
+from kamesh.components.chunks import Chunk, Preamble
+from kamesh.components.files import FileWriter
 from kamesh.components.plumbing.transforms import Filter, Tee
 
 __all__ = [
     "append",
-    "append_bytes",
     "grep",
     "lower",
+    "save",
     "strip",
     "tee",
-    "tee_bytes",
     "tee_stream",
     "upper",
 ]
@@ -45,24 +46,38 @@ def grep(pattern: str) -> Component:
     return Filter(lambda message: search(str(message)))
 
 
+class Written(Component):
+    """Makes bytes of what is to be written: bytes as they are, anything else on a line of its own.
+
+    Example: `Pipeline(DataSource([b"as it is", 7]), Written(), FileWriter("out"))`.
+
+    Boxes: "inbox" anything; "outbox" bytes; "control". How it ends: with its inbox, or when told.
+    """
+
+    def main(self) -> Generator[None, None, None]:
+        """Make bytes of what has arrived."""
+        while not self.stopping():
+            for message in self.inbox:
+                data = message.data if isinstance(message, Chunk | Preamble) else message
+                if not isinstance(data, bytes | bytearray | memoryview):
+                    data = f"{data}\n".encode(errors="surrogateescape")
+                self.send(data)
+            yield self.pause()
+
+
+def save(path: str) -> Component:
+    """Write messages to a file: bytes as they are, anything else as lines."""
+    return Pipeline(Written(), FileWriter(path))
+
+
 def append(path: str) -> Component:
-    """Write messages as lines to the end of a file."""
-    return LineWriter(path, "append")
-
-
-def append_bytes(path: str) -> Component:
-    """Write bytes to the end of a file."""
-    return FileWriter(path, "append")
+    """Write messages to the end of a file."""
+    return Pipeline(Written(), FileWriter(path, "append"))
 
 
 def tee(path: str) -> Component:
-    """Copy messages as lines to a file."""
-    return Tee(LineWriter(path))
-
-
-def tee_bytes(path: str) -> Component:
-    """Copy bytes to a file."""
-    return Tee(FileWriter(path))
+    """Copy messages to a file."""
+    return Tee(save(path))
 
 
 def tee_stream(path: str) -> Component:

@@ -89,11 +89,8 @@ _CONSOLE = "kamesh.components.console:"
 _MAKING = "kamesh.components.oneline.making:"
 _MEDIA = "kamesh.components.media"
 _TRANSFORMS = "kamesh.components.plumbing.transforms:"
-_WRITERS = {
-    BYTES: "kamesh.components.files:FileWriter",
-    STREAM: f"{_MEDIA}.record:Record",
-}
-_LINE_WRITER = "kamesh.components.files:LineWriter"
+_RECORD = f"{_MEDIA}.record:Record"
+_WRITERS = {STREAM: _RECORD, PACKETS: _RECORD}
 
 WORDS: Mapping[str, Word] = {
     # where things come from
@@ -139,7 +136,7 @@ WORDS: Mapping[str, Word] = {
     ),
     "tee": Word(
         "all of it, and a copy of it in a file", f"{_MAKING}tee", (*PRINTED, BYTES, STREAM), None,
-        {"path": text}, 1, {BYTES: f"{_MAKING}tee_bytes", STREAM: f"{_MAKING}tee_stream"},
+        {"path": text}, 1, {STREAM: f"{_MAKING}tee_stream"},
     ),
     "encode": Word(
         "pictures and sound as H.264 and AAC", f"{_MEDIA}.encode:Encode", (FRAMES,), PACKETS,
@@ -148,6 +145,10 @@ WORDS: Mapping[str, Word] = {
     ),
     "decode": Word("packets as pictures and sound", f"{_MEDIA}.decode:Decode", (PACKETS,), FRAMES),
     "mux": Word("packets as MPEG-TS", f"{_MEDIA}.mux:MuxMPEGTS", (PACKETS,), STREAM),
+    "container": Word(
+        "packets as a live matroska, webm, ogg or mp4", f"{_MEDIA}.mux:Mux", (PACKETS,), BYTES,
+        {"container": text}, 1,
+    ),
     "probe": Word(
         "what is in a recording, counted", f"{_MEDIA}.probe:Probe", (REPORTS, TEXT), REPORTS
     ),
@@ -156,15 +157,16 @@ WORDS: Mapping[str, Word] = {
         "printed, one a line", f"{_CONSOLE}ConsoleEchoer", arguments={"tag": text}
     ),
     "save": Word(
-        "written to a file", _LINE_WRITER, (*PRINTED, BYTES, STREAM), NOTHING, {"path": text}, 1,
-        _WRITERS,
+        "written to a file: bytes as they are, anything else a line each", f"{_MAKING}save",
+        (*PRINTED, BYTES, STREAM, PACKETS), NOTHING, {"path": text}, 1, _WRITERS,
     ),
     "append": Word(
-        "written to the end of a file", f"{_MAKING}append", (*PRINTED, BYTES), NOTHING,
-        {"path": text}, 1, {BYTES: f"{_MAKING}append_bytes"},
+        "written to the end of a file, as save does", f"{_MAKING}append", (*PRINTED, BYTES, STREAM),
+        NOTHING,
+        {"path": text}, 1,
     ),
     "record": Word(
-        "a recording on disk, and how long it is", f"{_MEDIA}.record:Record", (STREAM, BYTES),
+        "a recording on disk, and how long it is", _RECORD, (STREAM, BYTES, PACKETS),
         REPORTS, {"path": text}, 1,
     ),
     "http": Word(

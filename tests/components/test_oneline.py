@@ -59,22 +59,34 @@ class TestParsing:
 
     def test_packets_are_multiplexed_where_a_stream_is_taken(self):
         """Between packets and what takes a transport stream the multiplexer need not be named."""
-        short = parse_pipeline("testcard ! encode ! save out.ts")
-        assert short == parse_pipeline("testcard ! encode ! mux ! save out.ts")
-        assert [step.word for step in short] == ["testcard", "encode", "mux", "save"]
+        short = parse_pipeline("testcard ! encode ! http")
+        assert short == parse_pipeline("testcard ! encode ! mux ! http")
+        assert [step.word for step in short][:4] == ["testcard", "encode", "mux", "http"]
 
     @pytest.mark.parametrize(
         ("line", "made_by"),
         [
-            ("read a ! save b", "files:LineWriter"),
-            ("ticker 1 ! save b", "files:LineWriter"),
-            ("read-bytes a ! save b", "files:FileWriter"),
-            ("testcard ! encode ! save b", "media.record:Record"),
+            ("read a ! save b", "oneline.making:save"),
+            ("ticker 1 ! save b", "oneline.making:save"),
+            ("read-bytes a ! save b", "oneline.making:save"),
+            ("testcard ! encode ! mux ! save b", "media.record:Record"),
+            ("testcard ! encode ! save b.webm", "media.record:Record"),
         ],
     )
     def test_one_word_for_all_that_can_be_saved(self, line, made_by):
         """What "save" is made by depends on what comes."""
         assert parse_pipeline(line)[-1].use == f"kamesh.components.{made_by}"
+
+    @pytest.mark.parametrize("word", ["save", "append", "tee"])
+    def test_what_is_saved_is_what_came(self, word, tmp_path):
+        """Bytes as they are, whatever word they come from; anything else on a line of its own."""
+        (tmp_path / "in").write_bytes(b"one\xff\n" * 1000)
+        sent = f"{word} '{tmp_path}/out'" + (" ! null" if word == "tee" else "")
+        pipeline_of(f"read-bytes '{tmp_path}/in' ! rechunk 7 ! {sent}").run()
+        assert (tmp_path / "out").read_bytes() == (tmp_path / "in").read_bytes()
+        (tmp_path / "out").unlink()
+        pipeline_of(f"data-source abc ! batch 2 ! {sent}").run()
+        assert (tmp_path / "out").read_text() == "('a', 'b')\n('c',)\n"
 
     def test_an_equals_sign_in_text(self):
         """A word that takes text takes one with '=' in it, quoted or not."""
@@ -101,7 +113,7 @@ class TestParsing:
             ("testcard", "what 'testcard' gives (frames) goes nowhere: go on with encode or null"),
             (
                 "testcard ! save a",
-                "'save' takes text, numbers, reports, bytes or a transport stream, and 'testcard' "
+                "'save' takes text, numbers, reports, bytes, a transport stream or packets, and 'testcard' "
                 "gives frames: put 'encode' between them",
             ),
             ("ticker 1 ! upper", "'upper' takes text, and 'ticker' gives numbers"),
@@ -188,7 +200,7 @@ class TestMaking:
             ("nowhere:X", "'nowhere:X' cannot be made: No module named 'nowhere'"),
             ("os:Nothing", "'os:Nothing' cannot be made: module 'os' has no attribute 'Nothing'"),
             ("read a ! grep [", "'grep' cannot be made: '[' is not a regular expression: unterm"),
-            ("ticker -1", "'ticker' cannot be made: a ticker's interval is more than 0 seconds"),
+            ("ticker -1", "'ticker' cannot be made: the seconds between two ticks cannot be -1.0"),
         ],
     )
     def test_what_cannot_be_made(self, line, sentence):
@@ -222,3 +234,10 @@ class TestEveryComponentIsAWord:
         """The likely one is suggested, of the table and of the library."""
         with pytest.raises(PipelineMistake, match="did you mean 'pass-through'"):
             parse_pipeline("read a ! pass-thru ! console")
+
+
+def test_who_wants_no_more_ends_an_endless_source(capsys):
+    """As in any Pipeline, when a part ends, those before it are told to stop."""
+    pipeline = pipeline_of("ticker 0.01 ! kamesh.components.plumbing:FirstOnly 3 ! console")
+    run_coroutine(pipeline.run_async())
+    assert capsys.readouterr().out.split() == ["1", "2", "3"]
