@@ -22,8 +22,8 @@ from kamesh import Component, Shutdown
 from kamesh.codec import register
 from kamesh.components.framing.lines import LineSplitter
 from kamesh.components.process_child import (
-    Child,
     ProcessError,
+    Program,
     arguments,
     start,
     variables,
@@ -63,7 +63,7 @@ class UnixProcess(Component):
     shell taking part; only `shell=True` has `/bin/sh` read it. `environment` is added to that of this
     process, `folder` is where it runs (default: here). With `lines` both ends speak lines of text (a
     str each, without the line feed) and not bytes. Standard input is empty if nothing is linked to
-    "inbox"; standard error is that of this process if nothing is linked to "error". `grace` is how
+    "inbox"; standard error is that of this process if nothing is linked to "stderr". `grace` is how
     many seconds it has to end after SIGTERM, and what it leaves behind to close its output after it has
     ended (default 3).
 
@@ -74,8 +74,8 @@ class UnixProcess(Component):
         >>> sorted_
         ['apple', 'pear']
 
-    Boxes: "inbox" bytes, or str in UTF-8; "outbox" bytes of standard output; "error" of standard
-    error; "status" one `Exited` when it has ended; "control".
+    Boxes: "inbox" bytes, or str in UTF-8; "outbox" bytes of standard output; "stderr" of
+    standard error; "status" one `Exited` when it has ended; "control".
 
     How it ends: when the program has, after the end of its output. The end of the inbox closes its
     standard input, and so does ProducerFinished, which ends one that nothing feeds; Shutdown ends it
@@ -90,7 +90,7 @@ class UnixProcess(Component):
     }
     outboxes: ClassVar = {
         "outbox": "standard output",
-        "error": "standard error",
+        "stderr": "standard error",
         "status": "an Exited when it has ended",
         "signal": "passes on what was told on control",
     }
@@ -120,7 +120,7 @@ class UnixProcess(Component):
         self.check = check
         self.exited: Exited | None = None
         self.unwritten = 0  # messages that came when it read no more
-        self._child: Child | None = None
+        self._child: Program | None = None
         self._texts: dict[str, LineSplitter] = {}
         self._open: dict[str, IO[bytes]] = {}  # by outbox
         self._watched: set[int] = set()
@@ -134,13 +134,13 @@ class UnixProcess(Component):
         child = self._child = start(
             self.command,
             fed=bool(self.inbox.feeds),
-            errors=bool(self._strand.outboxes["error"].feeds),
+            errors=bool(self._strand.outboxes["stderr"].feeds),
             environment=self.environment,
             folder=self.folder,
             grace=self.grace,
         )
         try:
-            pipes = {"outbox": child.process.stdout, "error": child.process.stderr}
+            pipes = {"outbox": child.process.stdout, "stderr": child.process.stderr}
             self._open = {box: pipe for box, pipe in pipes.items() if pipe is not None}
             if self.lines:
                 self._texts = {box: LineSplitter("utf-8", "replace") for box in self._open}
@@ -154,7 +154,7 @@ class UnixProcess(Component):
 
     # -- while it runs
 
-    def _run(self, child: Child) -> Steps:
+    def _run(self, child: Program) -> Steps:
         """Carry bytes until it has ended and said its last, or it is to be ended."""
         deadline: float | None = None
         while not self._to_end():
@@ -210,7 +210,7 @@ class UnixProcess(Component):
     def _pass_on(self, box: str, data: bytes) -> None:
         if self._child is not None and self._child.process.returncode is not None:
             self._afterwards += len(data)
-        if box == "error":
+        if box == "stderr":
             self._tail = (self._tail + data)[-TAIL:]
         if self.lines:
             splitter = self._texts[box]
@@ -218,7 +218,7 @@ class UnixProcess(Component):
         elif data:
             self.send(data, box)
 
-    def _write(self, child: Child) -> None:
+    def _write(self, child: Program) -> None:
         """Write what has come, as far as it takes it; close its input when the stream has ended."""
         pipe = child.process.stdin
         if pipe is None or pipe.closed:
@@ -262,7 +262,7 @@ class UnixProcess(Component):
 
     # -- its end
 
-    def _end(self, child: Child) -> Steps:
+    def _end(self, child: Program) -> Steps:
         """Tell it to end, kill it if it does not, and wait for that."""
         if child.ended() is not None:
             return
@@ -301,7 +301,7 @@ class UnixProcess(Component):
             except BlockingIOError:
                 self._watch(pipe.fileno())
 
-    def _account(self, child: Child) -> None:
+    def _account(self, child: Program) -> None:
         """Tell how it ended; fail if that was to be checked, and was not our own doing."""
         code = child.ended()
         assert code is not None  # `_run` and `_end` have waited for it

@@ -27,7 +27,7 @@ from typing import IO
 from kamesh.components.refusing import WrongFigure
 from kamesh.errors import KameshError, NotSuitable
 
-__all__ = ["Child", "ProcessError", "arguments", "start", "variables"]
+__all__ = ["ProcessError", "Program", "arguments", "start", "variables"]
 
 GUARD = 'read -r _; kill -s TERM -- "-$1"; sleep "$2"; kill -s KILL -- "-$1"'
 
@@ -79,7 +79,7 @@ def variables(environment: Mapping[str, str] | None) -> dict[str, str] | None:
     return dict(environment)
 
 
-class Child:
+class Program:
     """A process that was started, with its pipes (those that were asked for), none of which block."""
 
     def __init__(self, process: subprocess.Popen[bytes], words: Sequence[str], grace: float) -> None:
@@ -154,7 +154,7 @@ def start(
     environment: Mapping[str, str] | None,
     folder: Path | None,
     grace: float,
-) -> Child:
+) -> Program:
     """Start a program; ProcessError says in a sentence why it cannot be.
 
     `fed` gives it a pipe as standard input (else there is nothing in it), `errors` one as standard
@@ -175,7 +175,7 @@ def start(
         raise ProcessError(_sentence(error, words[0], folder)) from error
     except ValueError as error:  # a null character in a folder, "=" in the name of a variable
         raise ProcessError(f"{words[0]} cannot be run: {error}") from error
-    return Child(process, words, grace)
+    return Program(process, words, grace)
 
 
 def _guard(group: int, grace: float) -> tuple[int, subprocess.Popen[bytes] | None]:

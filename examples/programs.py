@@ -21,8 +21,8 @@ Graphline(
     PROGRAM=UnixProcess(["sh", "-c", "echo fine; echo oh dear >&2; exit 3"], lines=True),
     OUT=ConsoleEchoer(tag="out: "),
     linkages={("PROGRAM", "outbox"): ("OUT", "inbox")} | {
-        ("PROGRAM", box): (box, "inbox") for box in ("error", "status")
+        ("PROGRAM", box): (box, "inbox") for box in ("stderr", "status")
     },
-    error=ConsoleEchoer(tag="error: "),
+    stderr=ConsoleEchoer(tag="stderr: "),
     status=ConsoleEchoer(tag="status: "),
 ).run()

@@ -36,7 +36,7 @@ def through(messages, process):
 
 def boxes_of(process):
     """Run a program that is fed nothing; give what came out of its boxes."""
-    got = {name: [] for name in ("outbox", "error", "status")}
+    got = {name: [] for name in ("outbox", "stderr", "status")}
     links = {("P", name): (name, "inbox") for name in got}
     Graphline(links, P=process, **{name: DataSink(kept) for name, kept in got.items()}).run()
     return got
@@ -95,7 +95,7 @@ def test_error_and_status_have_boxes_of_their_own(tmp_path):
     """Standard error is apart from the output; the exit status is told and is no failure here."""
     got = boxes_of(UnixProcess("pwd; echo trouble >&2; exit 3", shell=True, folder=tmp_path))
     assert got == {
-        "outbox": [f"{tmp_path}\n".encode()], "error": [b"trouble\n"], "status": [Exited(3)],
+        "outbox": [f"{tmp_path}\n".encode()], "stderr": [b"trouble\n"], "status": [Exited(3)],
     }  # fmt: skip
 
 
