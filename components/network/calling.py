@@ -19,6 +19,7 @@ from kamesh.components.network.patience import Limits, Verdict, Watch
 from kamesh.components.network.trouble import NetworkError, trouble
 from kamesh.components.refusing import more_than
 from kamesh.components.retries import Retries
+from kamesh.components.sending import stopped_within, tell
 from kamesh.errors import NotSuitable
 
 __all__ = ["Calling"]
@@ -87,7 +88,7 @@ class Calling(Component):
         try:
             while not self._is_told():
                 wait = await self._once()
-                if wait is None or not await self._wait_for(wait):
+                if wait is None or await stopped_within(self, wait, Calling._is_told):
                     break
         finally:
             if self._stream is not None and not self._stream.lost:
@@ -188,15 +189,6 @@ class Calling(Component):
 
     # waiting
 
-    async def _wait_for(self, seconds: float) -> bool:
-        """Wait before the next attempt; False if there is no need for one any more."""
-        until = self.now() + seconds
-        while (left := until - self.now()) > 0:
-            await self._wait_until_due(left)
-            if self._is_told():
-                return False
-        return True
-
     async def _wait_until_due(self, seconds: float | None) -> None:
         try:
             async with asyncio.timeout(seconds):
@@ -232,11 +224,7 @@ class Calling(Component):
     # telling
 
     def _tell(self, what: object) -> None:
-        box = self._outbox("status")
-        if box.room() > 0:
-            box.put(what)
-        else:
-            self._untold += 1
+        self._untold += not tell(self, what, "status")
 
     def details(self) -> dict[str, int | str]:
         """Give the figures that are its own."""

@@ -26,6 +26,7 @@ from kamesh.components.network.patience import Limits, Verdict
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import Listening, trouble
 from kamesh.components.refusing import WrongFigure, at_least, whole
+from kamesh.components.sending import tell
 from kamesh.runtime import Runtime, current_runtime
 from kamesh.strand import Strand
 
@@ -322,10 +323,7 @@ class Serving(Component):
     # telling
 
     def _tell(self, what: object) -> None:
-        if self.outbox.room() > 0:
-            self.outbox.put(what)
-        else:
-            self._untold += 1
+        self._untold += not tell(self, what)
 
     def details(self) -> dict[str, int | str]:
         """Give the figures that are its own."""
