@@ -62,7 +62,7 @@ def parse_pipeline(line: str) -> list[Step]:
     for tokens in steps_of(line):
         name = tokens[0].text
         word = _word(name)
-        if coming == PACKETS and STREAM in word.takes:
+        if coming == PACKETS and STREAM in word.takes and PACKETS not in word.takes:
             steps.append(Step("mux", WORDS["mux"].use, implied=True))
             coming = STREAM
         _check_fit(name, word, before, coming)
@@ -111,20 +111,12 @@ def _wired(parts: list[Component]) -> Pipeline:
             return MediaPipeline(*parts, name="pipeline")
         except LinkageRefused as error:
             raise PipelineMistake(str(error)) from error
-    pipeline = Pipeline(name="pipeline")
-    for part in parts:
-        pipeline.add(part)
+    pipeline = Pipeline(*parts, name="pipeline")
     for before, after in pairwise(parts):
-        _link(pipeline, before, after)
+        for box in before._strand.outboxes:  # beyond the usual two: those of one name
+            if box not in ("outbox", "signal") and box in after._strand.inboxes:
+                pipeline.link((before.name, box), (after.name, box))
     return pipeline
-
-
-def _link(pipeline: Pipeline, before: Component, after: Component) -> None:
-    """Link every outbox to the inbox that takes it: the usual two, and those of one name."""
-    for box in before._strand.outboxes:
-        to = {"outbox": "inbox", "signal": "control"}.get(box, box)
-        if to in after._strand.inboxes:
-            pipeline.link((before.name, box), (after.name, to))
 
 
 def _word(name: str) -> Word:
