@@ -56,7 +56,7 @@ def _heard(number: int, _frame: FrameType | None) -> None:
 class StopOnSignal(Component):
     """Passes a stream on until the process gets a signal, and then ends it in good order.
 
-    `signals` are those it heeds, or their names (default: SIGINT, which is Ctrl-C, and SIGTERM). In a
+    `signals` are those it heeds, or their names, or one (default: SIGINT, which is Ctrl-C, and SIGTERM). In a
     Pipeline, put it after the source: at the signal the source is told to stop, and all that comes
     after finishes what it has, so that files are whole and the last figures are written. What it then
     sends on "signal" is ProducerFinished; with `tell="stop"` it is Shutdown: nothing that waits is
@@ -92,7 +92,7 @@ class StopOnSignal(Component):
 
     def __init__(
         self,
-        signals: Iterable[signal.Signals | str] = (signal.SIGINT, signal.SIGTERM),
+        signals: Iterable[signal.Signals | str] | signal.Signals | str = (signal.SIGINT, signal.SIGTERM),
         *,
         tell: str = "finish",
         name: str | None = None,
@@ -101,10 +101,10 @@ class StopOnSignal(Component):
         super().__init__(name=name)
         if tell not in ("finish", "stop"):
             raise WrongFigure(f"what follows is told to 'finish' or to 'stop', not {tell!r}")
-        if isinstance(signals, str | int) or not isinstance(signals, Iterable):
-            raise WrongFigure(
-                f"StopOnSignal takes a list of signals, as [{signals!r}], not {signals!r}"
-            )
+        if isinstance(signals, str | int):
+            signals = (signals,)
+        if not isinstance(signals, Iterable):
+            raise WrongFigure(f"StopOnSignal takes signals or their names, not {signals!r}")
         self.signals = tuple(_known(which) for which in signals)
         if not self.signals:
             raise WrongFigure("StopOnSignal needs a signal to stop on")

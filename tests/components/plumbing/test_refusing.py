@@ -1,5 +1,7 @@
 """What parts refuse when they are made, and what a part says that was given nonsense by its user."""
 
+import signal
+
 import pytest
 
 from kamesh import ComponentFailed, KameshError
@@ -114,11 +116,10 @@ def test_what_is_no_component():
 
 
 def test_one_signal():
-    """One signal that is not in a list is answered with how it is written."""
-    with pytest.raises(KameshError, match=r"as \['SIGTERM'\]"):
-        StopOnSignal("SIGTERM")
-    with pytest.raises(KameshError, match=r"as \[15\]"):
-        StopOnSignal(15)
+    """One signal needs no list; what is none is said."""
+    assert StopOnSignal("SIGTERM").signals == StopOnSignal(15).signals == (signal.SIGTERM,)
+    with pytest.raises(KameshError, match="signals or their names, not None"):
+        StopOnSignal(None)
 
 
 def test_numbers_from_elsewhere():
