@@ -9,42 +9,80 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
+from typing import Any
 
 from kamesh.errors import KameshError, NameTaken, NotSuitable
 
-__all__ = ["WrongFigure", "at_least", "box_names", "function", "more_than", "whole"]
+__all__ = [
+    "WrongFigure",
+    "at_least",
+    "between",
+    "box_names",
+    "function",
+    "integer",
+    "more_than",
+    "text",
+    "whole",
+]
 
 BOXES = 4096  # of one part: a number of more is a slip
 
 
 class WrongFigure(KameshError, ValueError):
-    """A number was given that makes no sense where it stands."""
+    """A number or a word was given that makes no sense where it stands."""
 
 
 def at_least(least: float, value: float, what: str) -> None:
     """Refuse a `value` below `least`; `what` is how a person calls it."""
-    kind = "" if _is_number(value) else "a number, "
-    if kind or not (least <= value < math.inf):
+    kind = "" if _is_finite(value) else "a number, "
+    if kind or not least <= value:
         raise WrongFigure(f"{what} cannot be {value!r}: it is {kind}{least:g} or more")
 
 
-def whole(least: int, value: object, what: str) -> None:
-    """Refuse a `value` below `least`, or one that is no whole number: of messages there is no half."""
+def between(least: float, most: float, value: float, what: str) -> None:
+    """Refuse a `value` below `least` or above `most`."""
+    kind = "" if _is_finite(value) else "a number, "
+    if kind or not least <= value <= most:
+        raise WrongFigure(f"{what} cannot be {value!r}: it is {kind}from {least:g} to {most:g}")
+
+
+def whole(least: int, value: object, what: str, most: int | None = None) -> None:
+    """Refuse a `value` that is no whole number from `least` to `most`: of messages there is no half."""
+    there_is = f"{least} or more" if most is None else f"from {least} to {most}"
     if not (_is_number(value) and isinstance(value, Integral)):
-        raise WrongFigure(f"{what} cannot be {value!r}: it is a whole number, {least} or more")
-    if int(value) < least:
-        raise WrongFigure(f"{what} cannot be {value!r}: it is {least} or more")
+        raise WrongFigure(f"{what} cannot be {value!r}: it is a whole number, {there_is}")
+    if int(value) < least or (most is not None and int(value) > most):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is {there_is}")
+
+
+def integer(value: object, what: str) -> None:
+    """Refuse what is no whole number; it may be below 0."""
+    if not (_is_number(value) and isinstance(value, Integral)):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is a whole number")
+
+
+def text(value: object, what: str) -> None:
+    """Refuse what is no text."""
+    if not isinstance(value, str):
+        raise WrongFigure(f"{what} cannot be {value!r}: it is text")
 
 
 def more_than(limit: float, value: float, what: str) -> None:
     """Refuse a `value` that is not above `limit`."""
-    kind = "" if _is_number(value) else "a number, "
-    if kind or not (limit < value < math.inf):
+    kind = "" if _is_finite(value) else "a number, "
+    if kind or not limit < value:
         raise WrongFigure(f"{what} cannot be {value!r}: it is {kind}more than {limit:g}")
 
 
 def _is_number(value: object) -> bool:
     return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def _is_finite(value: Any) -> bool:
+    try:
+        return _is_number(value) and math.isfinite(value)
+    except OverflowError:  # of whole numbers there are some that no float holds
+        return False
 
 
 def function(value: object, what: str) -> None:

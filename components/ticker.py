@@ -10,7 +10,7 @@ from collections.abc import Generator
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import more_than, whole
 
 __all__ = ["Ticker"]
 
@@ -41,10 +41,9 @@ class Ticker(Component):
     ) -> None:
         """Take the interval in seconds; WrongFigure unless it is more than 0, and count 0 or more."""
         super().__init__(name=name)
-        if not interval > 0:
-            raise WrongFigure(f"a ticker's interval is more than 0 seconds, not {interval}")
-        if count is not None and count < 0:
-            raise WrongFigure(f"a ticker cannot tick {count} times")
+        more_than(0, interval, "the seconds between two ticks")
+        if count is not None:
+            whole(0, count, "the number of ticks")
         self.interval = interval
         self.count = count
         self.ticks = 0

@@ -19,7 +19,7 @@ from kamesh import ThreadedComponent, register
 from kamesh.components.files.errors import FileError
 from kamesh.components.files.failing import tell_file_failure
 from kamesh.components.files.names import Patterns
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import whole
 from kamesh.components.sending import shut_down
 
 __all__ = ["FilePart", "ListFolder", "ReadFolder", "walk"]
@@ -111,7 +111,7 @@ class _Folder(ThreadedComponent):
         self.folder = Path(folder)
         self.links = links
         self.files = self.troubles = 0
-        self._patterns = Patterns(*((pattern,) if isinstance(pattern, str) else pattern))
+        self._patterns = Patterns(*(pattern if isinstance(pattern, tuple | list) else (pattern,)))
 
     def main(self) -> None:
         """Deal with file after file."""
@@ -196,8 +196,7 @@ class ReadFolder(_Folder):
     ) -> None:
         """Remember where to look; WrongFigure for no pattern or a `chunk` of less than one byte."""
         super().__init__(folder, pattern, links=links, name=name)
-        if chunk < 1:
-            raise WrongFigure(f"files are read in chunks of at least 1 byte, not {chunk}")
+        whole(1, chunk, "the number of bytes in a chunk")
         self.chunk = chunk
 
     def _found(self, path: str) -> None:

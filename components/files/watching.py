@@ -20,7 +20,7 @@ from kamesh.components.files.errors import FileError
 from kamesh.components.files.folders import walk
 from kamesh.components.files.names import Patterns
 from kamesh.components.files.settling import Change, Settling
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import at_least
 
 __all__ = ["FileChanged", "WatchFolder"]
 
@@ -84,8 +84,7 @@ class WatchFolder(ThreadedComponent):
     ) -> None:
         """Remember what to watch; NotInstalled without watchfiles, WrongFigure for no pattern."""
         super().__init__(name=name)
-        if settled < 0:
-            raise WrongFigure(f"a file cannot be quiet for {settled} seconds")
+        at_least(0, settled, "the seconds for which a file is quiet")
         with needing("WatchFolder"):
             import watchfiles  # heavy, and an extra
         self.folder = Path(folder)
@@ -93,7 +92,7 @@ class WatchFolder(ThreadedComponent):
         self.polling = polling
         self.changes = self.unread = 0
         self._watchfiles: Any = watchfiles
-        self._patterns = Patterns(*((pattern,) if isinstance(pattern, str) else pattern))
+        self._patterns = Patterns(*(pattern if isinstance(pattern, tuple | list) else (pattern,)))
         self._settling = Settling(settled)
 
     def main(self) -> None:

@@ -28,7 +28,7 @@ from kamesh.components.network.trouble import (
     shown,
     trouble,
 )
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, at_least, more_than, whole
 from kamesh.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -108,11 +108,12 @@ class SMTPServer(Component):
     ) -> None:
         """Remember how to serve; WrongFigure for limits that are none, or passwords without TLS."""
         super().__init__(name=name)
-        if min(longest, recipients, connections) < 1 or not (idle > 0 < patience) or grace < 0:
-            raise WrongFigure(
-                f"longest={longest}, recipients={recipients}, connections={connections}, idle={idle:g}, "
-                f"patience={patience:g}, grace={grace:g}: each is more than 0"
-            )
+        whole(1, longest, "the bytes of a mail")
+        whole(1, recipients, "the number of recipients of a mail")
+        whole(1, connections, "the number of connections at a time")
+        more_than(0, idle, "the seconds of idle")
+        more_than(0, patience, "the seconds of patience")
+        at_least(0, grace, "the seconds of grace")
         if tls is None and (require_tls or login is not None):
             raise WrongFigure("a login, or require_tls=True, needs tls=TLS(certificate, key)")
         self.port = checked_port(port, 0)

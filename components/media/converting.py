@@ -20,7 +20,7 @@ from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.ticks import Ticks, checked_rate
 from kamesh.components.media.trouble import MediaError
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, whole
 
 __all__ = ["FrameRate", "Resample", "Scale"]
 
@@ -70,10 +70,8 @@ class Scale(ThreadedComponent):
         """Check the words; WrongFigure says which will not do."""
         super().__init__(name=name)
         for said in (width, height):
-            if said != -1 and not 1 <= said <= MOST:
-                raise WrongFigure(
-                    f"pictures cannot be scaled to {width} x {height}: from 1 to {MOST} pixels, or -1"
-                )
+            if said != -1:
+                whole(1, said, "a width or height in pixels (-1: by the other)", MOST)
         self.width, self.height, self.format = width, height, format
         if format:
             check_pixel_format(format)
@@ -157,12 +155,12 @@ class Resample(ThreadedComponent):
     ) -> None:
         """Check the words; WrongFigure says which will not do."""
         super().__init__(name=name)
-        if rate and not 1000 <= rate <= 768_000:
-            raise WrongFigure(f"sound has from 1000 to 768000 samples a second, not {rate}")
+        if rate:
+            whole(1000, rate, "the number of samples a second", 768_000)
         if channels and layout:
             raise WrongFigure("say channels or layout, not both")
-        if not 0 <= channels <= 64:
-            raise WrongFigure(f"sound has from 1 to 64 channels, not {channels}")
+        if channels:
+            whole(1, channels, "the number of channels", 64)
         self.rate, self.channels, self.format, self.layout = rate, channels, format, layout
         _check_sound(format, layout)
         self.formats = {

@@ -16,7 +16,7 @@ from kamesh.components.extras import NotInstalled, needing
 from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.trouble import MediaError, because
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, more_than
 from kamesh.outbox import Outbox
 
 __all__ = ["DEVICE_KINDS", "DeviceSource", "device_kinds"]
@@ -93,6 +93,7 @@ class DeviceSource(ThreadedComponent):
         self.device = device
         self.kind = kind
         self.options = dict(options or {})
+        more_than(0, timeout, "the seconds of the timeout")
         self.timeout = timeout
         self.frames = self.damaged = 0
         try:

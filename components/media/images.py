@@ -24,7 +24,7 @@ from kamesh.components.media.formats import Format, Pictures, Text
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.ticks import checked_rate
 from kamesh.components.media.trouble import MediaError
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, more_than, whole
 
 __all__ = ["ImageReader", "ImageSource", "ImageWriter", "image_files"]
 
@@ -160,8 +160,8 @@ class ImageWriter(ThreadedComponent):
             raise WrongFigure(
                 f"pictures are written to files that end in {', '.join(SUFFIXES)}, not {suffix!r}"
             )
-        if not 1 <= quality <= 100 or first < 0:
-            raise WrongFigure(f"quality={quality} is from 1 to 100, and first={first} from 0")
+        whole(1, quality, "the quality", 100)
+        whole(0, first, "the number of the first")
         self.pattern, self.first, self.quality = pattern, first, quality
         self.frames = self.bytes = 0
 
@@ -229,8 +229,8 @@ class ImageSource(ThreadedComponent):
         super().__init__(name=name)
         self.file = Path(path)
         self.rate = checked_rate(rate)
-        if seconds is not None and seconds <= 0:
-            raise WrongFigure(f"a still is shown for more than 0 seconds, not {seconds}")
+        if seconds is not None:
+            more_than(0, seconds, "the seconds for which a still is shown")
         self.total = None if seconds is None else max(1, round(seconds * self.rate))
         self.realtime = realtime
         self.formats = {"outbox": Pictures(rates=(self.rate,))}

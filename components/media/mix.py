@@ -22,7 +22,7 @@ from kamesh.components.media.formats import Format, Sound
 from kamesh.components.media.gains import GainMatrix
 from kamesh.components.media.messages import unexpected
 from kamesh.components.plumbing.streams import more_may_come
-from kamesh.components.refusing import WrongFigure, box_names, more_than
+from kamesh.components.refusing import WrongFigure, at_least, between, box_names, more_than, whole
 from kamesh.components.sending import shut_down
 from kamesh.inbox import Inbox
 
@@ -114,11 +114,10 @@ class Mix(Component):
         named = [*minus, *(mixes or ())]
         taken = (*sources, "gains", "control", "replies", "signal")
         named = box_names(named, "a Mix", taken) if named else ["outbox"]
-        if not 8000 <= rate <= 192_000 or not 1 <= channels <= 64:
-            raise WrongFigure(
-                f"a mix of {channels} channels at {rate} Hz cannot be made: from 1 to 64 channels, "
-                "and from 8000 to 192000 Hz"
-            )
+        whole(8000, rate, "the number of samples a second", 192_000)
+        whole(1, channels, "the number of channels", 64)
+        between(0, 1, block, "the seconds of a block")
+        at_least(0, latency, "the seconds of latency")
         if format not in ("s16", "flt"):
             raise WrongFigure(f"a mix is made as 's16' or 'flt', not {format!r}")
         more_than(0, patience, "the seconds to wait for a silent input")

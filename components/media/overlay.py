@@ -19,7 +19,7 @@ from kamesh.components.extras import needing
 from kamesh.components.media.formats import Format, Pictures, Text
 from kamesh.components.media.messages import Subtitle, unexpected
 from kamesh.components.media.showing import Showing
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, between, text, whole
 from kamesh.errors import EmptyInbox
 from kamesh.inbox import Inbox
 
@@ -98,12 +98,10 @@ class Overlay(ThreadedComponent):
     ) -> None:
         """Check the words; ValueError says which will not do."""
         super().__init__(name=name)
-        if not 0 <= box <= 1 or not 0 <= opacity <= 1:
-            raise WrongFigure(f"box={box}, opacity={opacity}: each is from 0 to 1")
-        if not 0 <= patience <= 60:
-            raise WrongFigure(f"patience={patience}: a picture waits from 0 to 60 seconds")
-        if size < 0:
-            raise WrongFigure(f"size={size}: letters are 1 pixel high at least, or 0")
+        between(0, 1, box, "the opacity of the box")
+        between(0, 1, opacity, "the opacity of the picture")
+        between(0, 60, patience, "the seconds that a picture waits")
+        whole(0, size, "the height of letters in pixels (0: by the picture)")
         self.words = text
         self.file = Path(picture) if picture else None
         self.positions = (picture_position, position)
@@ -205,6 +203,7 @@ class Overlay(ThreadedComponent):
 
 
 def _colour(said: str) -> tuple[int, int, int]:
+    text(said, "a colour")
     if said in COLOURS:
         return COLOURS[said]
     try:

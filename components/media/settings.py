@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, whole
 
 __all__ = ["EncodeSettings"]
 
@@ -33,11 +33,8 @@ class EncodeSettings:
         if not self.video and not self.audio:
             raise WrongFigure("both video and audio were left out: name at least one encoder")
         for word in ("bitrate", "audio_bitrate"):
-            if getattr(self, word) < 1000:
-                raise WrongFigure(
-                    f"{word}={getattr(self, word)}: it is in bits a second, so at least 1000"
-                )
-        if self.gop < 0:
-            raise WrongFigure(f"gop={self.gop}: it is a number of frames, or 0 for a second of them")
+            whole(1000, getattr(self, word), f"{word}, in bits a second,")
+        whole(0, self.gop, "gop, the number of frames in a group (0: a second of them),")
+        whole(1, self.sample_rate, "the number of samples a second")
         if self.channels not in (1, 2, 6):
             raise WrongFigure(f"sound is encoded with 1, 2 or 6 channels, not {self.channels}")

@@ -19,7 +19,7 @@ from kamesh.components.media.formats import Format, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.soundopening import SoundDevices
-from kamesh.components.refusing import WrongFigure, more_than
+from kamesh.components.refusing import more_than, whole
 from kamesh.components.sending import shut_down
 
 __all__ = ["SoundInput", "SoundOutput"]
@@ -226,7 +226,7 @@ class SoundInput(ThreadedComponent):
 
 
 def _check_form(rate: int, channels: int) -> None:
-    if rate and not 8000 <= rate <= 192_000:
-        raise WrongFigure(f"a sound device has from 8000 to 192000 samples a second, not {rate}")
-    if not 0 <= channels <= 64:
-        raise WrongFigure(f"a sound device has from 1 to 64 channels, not {channels}")
+    if rate:
+        whole(8000, rate, "the number of samples a second", 192_000)
+    if channels:
+        whole(1, channels, "the number of channels", 64)

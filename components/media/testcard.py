@@ -14,7 +14,7 @@ from typing import ClassVar
 from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.media.formats import Format, Pictures, Sound
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, at_least, more_than, whole
 
 __all__ = ["TestCard"]
 
@@ -79,12 +79,14 @@ class TestCard(Component):
         super().__init__(name=name)
         self.size = _size((int(size[0]), int(size[1])))
         self.rate = _rate(rate)
-        if seconds is not None and seconds <= 0:
-            raise WrongFigure(f"a test card runs for more than 0 seconds, not {seconds}")
-        if not 8000 <= sample_rate <= 192_000 or not 0 <= tone < sample_rate / 2:
+        if seconds is not None:
+            more_than(0, seconds, "the seconds of a test card")
+        whole(8000, sample_rate, "the number of samples a second", 192_000)
+        at_least(0, tone, "the tone in Hz")
+        if tone >= sample_rate / 2:
             raise WrongFigure(
-                f"a tone of {tone} Hz at {sample_rate} samples a second cannot be made: "
-                "from 8000 to 192000 samples, and a tone below half of that"
+                f"a tone of {tone} Hz cannot be made of {sample_rate} samples a second: it is below half "
+                "of that"
             )
         self.total = None if seconds is None else max(1, round(seconds * self.rate))
         self.tone = tone

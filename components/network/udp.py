@@ -76,7 +76,7 @@ class UDPSender(DatagramComponent):
         """Remember the peer; WrongFigure for a host or a port there cannot be."""
         super().__init__(name=name)
         self.host = checked_host(host)
-        self.port = checked_port(port) if host else port
+        self.port = checked_port(port, 0 if not host else 1)
         self.connected = connected and bool(host)
         self.broadcast = broadcast
 

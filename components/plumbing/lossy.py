@@ -18,7 +18,7 @@ from random import Random
 from typing import ClassVar
 
 from kamesh import Component
-from kamesh.components.refusing import WrongFigure, at_least, whole
+from kamesh.components.refusing import WrongFigure, at_least, integer, whole
 from kamesh.components.sending import shut_down
 
 __all__ = ["LossyConnector"]
@@ -72,6 +72,7 @@ class LossyConnector(Component):
                 raise WrongFigure(f"the chance of {what} is from 0 to 1, not {chance!r}")
         whole(1, depth, "the depth of reordering")
         at_least(0, delay, "the seconds of delay")
+        integer(seed, "the seed")
         self.loss = loss
         self.duplication = duplication
         self.reordering = reordering

@@ -17,7 +17,7 @@ from heapq import heappop, heappush
 from typing import Generic, TypeVar
 
 from kamesh.codec import register
-from kamesh.components.refusing import whole
+from kamesh.components.refusing import integer, whole
 
 __all__ = ["Gap", "OrderRecovery"]
 
@@ -56,6 +56,8 @@ class OrderRecovery(Generic[Item]):
     def __init__(self, size: int = 64, first: int | None = 1) -> None:
         """Begin with nothing."""
         whole(1, size, "the number of messages that wait for a missing one")
+        if first is not None:
+            integer(first, "the number of the first message")
         self.size = size
         self.expects = first  # the number of the next one to give out; None until one has come
         self.lost = 0  # numbers in the gaps that were given out

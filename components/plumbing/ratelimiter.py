@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from kamesh import Component
 from kamesh.components.plumbing.bucket import Bucket
 from kamesh.components.plumbing.measuring import byte_length
-from kamesh.components.refusing import WrongFigure, function
+from kamesh.components.refusing import WrongFigure, function, more_than
 
 __all__ = ["RateLimiter"]
 
@@ -68,6 +68,8 @@ class RateLimiter(Component):
         """Take the rates; WrongFigure for none at all, or one that is not above 0."""
         super().__init__(name=name)
         function(measure, "measure= of a RateLimiter")
+        if byte_burst is not None:
+            more_than(0, byte_burst, "a burst of bytes")
         self._buckets: list[tuple[Bucket, Callable[[Any], int]]] = []
         if per_second is not None:
             self._buckets.append((Bucket(per_second, burst, "messages"), lambda _: 1))

@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 
 from kamesh import Component
+from kamesh.components.refusing import integer
 from kamesh.errors import NotSuitable
 
 __all__ = ["SAYINGS", "Fortune", "fortunes_of"]
@@ -43,6 +44,8 @@ class Fortune(Component):
         sayings = list(sayings)
         if not sayings:
             raise NotSuitable("there are no sayings to choose from")
+        if seed is not None:
+            integer(seed, "the seed")
         self.saying = random.Random(seed).choice(sayings)
 
     def main(self) -> Generator[None, None, None]:

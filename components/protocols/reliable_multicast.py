@@ -24,7 +24,7 @@ from kamesh.components.network.datagram import Datagram
 from kamesh.components.plumbing.order import Gap
 from kamesh.components.protocols.reliable_receiving import Recoverer
 from kamesh.components.protocols.reliable_sending import Annotator
-from kamesh.components.refusing import WrongFigure, at_least, more_than, whole
+from kamesh.components.refusing import WrongFigure, at_least, integer, more_than, whole
 from kamesh.components.sending import shut_down
 from kamesh.errors import NotSuitable
 
@@ -164,6 +164,8 @@ class ReliableReceiver(Component):
         at_least(0, patience, "the seconds to ask for something")
         whole(1, window, "the messages that wait for a missing one")
         self.delay, self.patience, self.window = delay, patience, window
+        if seed is not None:
+            integer(seed, "the seed")
         self._rng = random.Random(seed)
         self._core: Recoverer | None = None
         self.received = self.lost = 0

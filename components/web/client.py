@@ -21,7 +21,7 @@ from kamesh.components.extras import needing
 from kamesh.components.failing import tell_failure
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import more_than, whole
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import (
@@ -100,11 +100,10 @@ class HTTPClient(Component):
     ) -> None:
         """Remember how to ask; WrongFigure for limits that are none."""
         super().__init__(name=name)
-        if concurrency < 1 or not timeout > 0 or redirects < 0 or longest < 0:
-            raise WrongFigure(
-                f"concurrency={concurrency}, timeout={timeout}, redirects={redirects}, longest={longest}: "
-                f"at least 1 request, more than 0 seconds, 0 redirects or more, 0 bytes or more"
-            )
+        whole(1, concurrency, "the number of requests at a time")
+        more_than(0, timeout, "the seconds of the timeout")
+        whole(0, redirects, "the number of redirects")
+        whole(0, longest, "the bytes of an answer")
         Retries(tries)  # for its sentence
         self.concurrency = concurrency
         self.timeout = timeout
@@ -262,6 +261,7 @@ class HTTPDownload(Component):
         """Remember what to get; WrongFigure if the address is none."""
         super().__init__(name=name)
         self.url = schemes(url)
+        more_than(0, timeout, "the seconds of the timeout")
         self.timeout = timeout
         self.retries = Retries(tries)
         self.headers = dict(headers or {})

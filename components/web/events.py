@@ -20,6 +20,7 @@ from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
+from kamesh.components.refusing import at_least, more_than, text
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import Asked, schemes
@@ -103,7 +104,10 @@ class EventServer(WebServer):
     ) -> None:
         """Remember where to listen, and how much to keep."""
         super().__init__(port, host, tls, limits_of(limits), name)
+        text(path, "the path")
         self.base = f"/{path.strip('/')}"
+        if retry is not None:
+            at_least(0, retry, "the seconds of retry")
         self.history = History(secrets.token_hex(4), history, BYTES)
         self.retry = retry
         self.viewers = 0
@@ -207,6 +211,7 @@ class EventClient(Component):
         """Remember where to ask; ValueError if the address is none."""
         super().__init__(name=name)
         self.url = schemes(url)
+        more_than(0, timeout, "the seconds of the timeout")
         self.timeout = timeout
         self.retries = Retries(tries)
         self.last_id = last_id

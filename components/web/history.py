@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import replace
 
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import whole
 from kamesh.components.web.messages import Event
 
 __all__ = ["History", "Reader", "written"]
@@ -82,8 +82,8 @@ class History:
 
     def __init__(self, run: str, events: int = EVENTS, most: int = BYTES) -> None:
         """Keep at most so many events, and bytes; `run` is what ids of this run begin with."""
-        if events < 1 or most < 1:
-            raise WrongFigure(f"a history of {events} events and {most} bytes cannot be kept")
+        whole(1, events, "the number of events in a history")
+        whole(1, most, "the bytes of a history")
         self._run = run
         self._events = events
         self._most = most

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.files.raw import FileError, sentence
 from kamesh.components.network.tls import GivenTLS
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, at_least, text
 from kamesh.components.sending import shut_down
 from kamesh.components.web.hlspage import page_of
 from kamesh.components.web.limits import Limits, limits_of
@@ -52,7 +52,7 @@ _NAME = re.compile(r"[\w.-]+")
 
 
 def _checked_name(stream: str) -> str:
-    if not _NAME.fullmatch(stream) or stream.startswith("."):
+    if not isinstance(stream, str) or not _NAME.fullmatch(stream) or stream.startswith("."):
         raise WrongFigure(f"{stream!r} cannot be part of names of files: letters, digits, - and _")
     return stream
 
@@ -111,8 +111,10 @@ class HLSServer(WebServer):
     ) -> None:
         """Remember where to listen and how to cut."""
         super().__init__(port, host, tls, limits_of(limits), name)
+        text(path, "the path")
         self.base = f"/{path.strip('/')}/" if path.strip("/") else "/"
         self.stream = _checked_name(stream)
+        at_least(0, linger, "the seconds to linger")
         self.linger = linger
         self.segmenter = Segmenter(target)
         self.playlist = Playlist(self.stream, target, window)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, more_than
 from kamesh.linking import did_you_mean
 
 __all__ = ["LASTING", "Limits", "Stalled", "TooLarge", "TooSlow", "limits_of"]
@@ -49,10 +49,7 @@ class Limits:
     def __post_init__(self) -> None:
         """WrongFigure for a limit that is not more than 0."""
         for each in fields(self):
-            if not getattr(self, each.name) > 0:
-                raise WrongFigure(
-                    f"the limit {each.name}={getattr(self, each.name)!r} is too little"
-                )
+            more_than(0, getattr(self, each.name), f"the limit {each.name}=")
 
 
 LASTING = Limits(requests=1000)  # for servers whose answers last: an event stream, a WebSocket

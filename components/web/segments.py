@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import between, more_than, whole
 
 __all__ = ["Playlist", "Segment", "Segmenter"]
 
@@ -53,8 +53,9 @@ class Segmenter:
 
     def __init__(self, target: float = 4.0, longest: int = LONGEST) -> None:
         """Aim at `target` seconds; WrongFigure if that is none."""
-        if not 0 < target <= 3600 or longest < 1:
-            raise WrongFigure(f"segments of {target:g} seconds and {longest} bytes cannot be cut")
+        more_than(0, target, "the seconds of a segment")
+        between(0, 3600, target, "the seconds of a segment")
+        whole(1, longest, "the bytes of a segment")
         self.target = target
         self._longest = longest
         self._pieces: list[bytes] = []
@@ -151,8 +152,8 @@ class Playlist:
 
     def __init__(self, name: str, target: float, window: int | None = 6) -> None:
         """Begin empty; `window` None keeps all. WrongFigure for fewer than 3, which players need."""
-        if window is not None and window < 3:
-            raise WrongFigure(f"a playlist of {window} segments is too short for players: 3 or more")
+        if window is not None:
+            whole(3, window, "the number of segments in a playlist for players")
         self._name = name
         self._target = ceil(target)
         self._window = window

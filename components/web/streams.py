@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kamesh.components.chunks import VIEWER_BYTES, Fanout, Viewer
 from kamesh.components.network.tls import GivenTLS
 from kamesh.components.network.trouble import ListenError, Listening
+from kamesh.components.refusing import text, whole
 from kamesh.components.web.limits import Limits, Stalled
 from kamesh.components.web.messages import Response
 from kamesh.components.web.serving import WebServer
@@ -91,9 +92,12 @@ class StreamServer(WebServer):
         name: str | None = None,
     ) -> None:
         """Remember where to listen; it listens when it starts."""
+        whole(1, viewers, "the number of viewers")
+        whole(1, viewer_bytes, "the bytes that wait for a viewer")
         most = viewers + OTHERS
         limits = Limits(connections=most, requests=most, idle=STALLED, grace=LINGER)
         super().__init__(port, host, tls, limits, name)
+        text(path, "the path")
         self.base = f"/{path.strip('/')}/" if path.strip("/") else "/"
         self.most_viewers = viewers
         self.fanouts = {box: Fanout(viewer_bytes=viewer_bytes) for box in self.streams}

@@ -19,6 +19,7 @@ from kamesh.components.extras import needing
 from kamesh.components.network.factory import ProtocolFactory
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
+from kamesh.components.refusing import at_least, more_than, text, whole
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down
 from kamesh.components.web.asking import schemes
@@ -86,6 +87,7 @@ class WebSocketServer(HTTPServer):
         name: str | None = None,
     ) -> None:
         """Remember what makes components."""
+        text(path, "the path")
         base = f"/{path.strip('/')}"
         routes = {base: WebSocket(protocol, longest=longest)}
         super().__init__(routes, port, host, tls=tls, limits=limits, name=name)
@@ -144,6 +146,9 @@ class WebSocketClient(Component):
         """Remember where to connect; ValueError if the address is none."""
         super().__init__(name=name)
         self.url = schemes(url, ("ws", "wss", "http", "https"))
+        more_than(0, timeout, "the seconds of the timeout")
+        at_least(0, linger, "the seconds to linger")
+        whole(1, longest, "the bytes of a message")
         self.timeout = timeout
         self.retries = Retries(tries)
         self.longest = longest

@@ -76,11 +76,11 @@ def test_none_at_all():
 @pytest.mark.parametrize("interval", [0, -1, float("nan")])
 def test_an_interval_that_makes_no_sense(interval):
     """It is refused when the ticker is made."""
-    with pytest.raises(ValueError, match="more than 0 seconds"):
+    with pytest.raises(ValueError, match="more than 0"):
         Ticker(interval)
 
 
 def test_a_count_that_makes_no_sense():
     """It is refused when the ticker is made."""
-    with pytest.raises(ValueError, match="-1 times"):
+    with pytest.raises(ValueError, match="ticks cannot be -1: it is 0 or more"):
         Ticker(1, count=-1)

@@ -217,5 +217,5 @@ def test_refused_at_once():
     """No pattern, and less than no time."""
     with pytest.raises(ValueError, match="is no pattern"):
         WatchFolder("drop", "../*")
-    with pytest.raises(ValueError, match="quiet for -1 seconds"):
+    with pytest.raises(ValueError, match="quiet cannot be -1: it is 0 or more"):
         WatchFolder("drop", settled=-1)

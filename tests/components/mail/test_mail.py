@@ -329,7 +329,7 @@ def test_a_port_that_is_taken_is_named():
         port = taken.getsockname()[1]
         with pytest.raises(ComponentFailed, match=f"127.0.0.1:{port} is taken"):
             SMTPServer(port).run()
-    with pytest.raises(ValueError, match="more than 0"):
+    with pytest.raises(ValueError, match="bytes of a mail cannot be 0"):
         SMTPServer(longest=0)
 
 

@@ -118,7 +118,7 @@ def test_a_change_of_size_in_mid_stream_is_followed_by_the_words():
 
 @pytest.mark.parametrize(
     ("words", "why"),
-    [({"box": 2}, "from 0 to 1"), ({"size": -1}, "1 pixel"), ({"colour": "mauve"}, "no colour"),
+    [({"box": 2}, "from 0 to 1"), ({"size": -1}, "cannot be -1"), ({"colour": "mauve"}, "no colour"),
      ({"colour": "#12345g"}, "no colour")],
 )  # fmt: skip
 def test_an_overlay_that_cannot_be_is_refused_at_once(words, why):

@@ -536,7 +536,7 @@ def test_mistakes_are_said_at_once():
         HTTPServer(port=70000)
     with pytest.raises(ValueError, match=r"no limit 'idel' \(did you mean 'idle'\?\)"):
         HTTPServer(limits={"idel": 1.0})
-    with pytest.raises(ValueError, match="too little"):
+    with pytest.raises(ValueError, match="the limit body= cannot be 0: it is more than 0"):
         HTTPServer(limits={"body": 0})
 
 
