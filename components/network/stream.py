@@ -121,10 +121,12 @@ class Stream(asyncio.BufferedProtocol):
         """Write what there is, in one piece if it is not very large."""
         queue = inbox.queue
         if queue and not self.clogged:
+            if self.transport.is_closing():  # broken, and `connection_lost` is on its way
+                queue.clear()
             try:
                 if len(queue) == 1:
                     self._write(queue.popleft())
-                else:
+                elif queue:
                     self._write_several()
             except NotSuitable as error:
                 queue.clear()
