@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kamesh.components.coupling.log import Log
     from kamesh.components.coupling.statuses import Statuses
 
-__all__ = ["RETRY", "RETRY_MOST", "WINDOW", "CouplingRefused", "Peer", "Served"]
+__all__ = ["RETRY", "RETRY_MOST", "WINDOW", "CouplingRefused", "Peer", "ReplicaSide"]
 
 WINDOW = 256  # records of one session on their way or pending
 RETRY = 2.0  # seconds until an unanswered question is asked again; doubled each time
@@ -48,7 +48,7 @@ class CouplingRefused(KameshError, ValueError):
     """Two backplanes that cannot be coupled."""
 
 
-class Served(Protocol):
+class ReplicaSide(Protocol):
     """What a peer needs of the replica."""
 
     who: str
@@ -80,7 +80,7 @@ class Served(Protocol):
 class Peer:
     """One end of one coupling."""
 
-    def __init__(self, replica: Served, now: float) -> None:
+    def __init__(self, replica: ReplicaSide, now: float) -> None:
         """Begin by asking."""
         self.replica = replica
         self.who = ""  # the other one, when it has said so

@@ -15,7 +15,7 @@ from typing import ClassVar
 from kamesh import Component, ProducerFinished, Shutdown
 from kamesh.components.network.dialled import Dialled
 from kamesh.components.network.messages import Connected, Disconnected, Peer, Refused
-from kamesh.components.network.patience import Limits, Verdict, Watch
+from kamesh.components.network.patience import Patience, Verdict, Watch
 from kamesh.components.network.trouble import NetworkError, trouble
 from kamesh.components.refusing import more_than
 from kamesh.components.retries import Retries
@@ -65,7 +65,7 @@ class Calling(Component):
         more_than(0, timeout, "the seconds of the timeout")
         self.retries = Retries(tries, first_wait, longest_wait)
         self.timeout = timeout
-        self.limits = Limits(idle, stall)
+        self.patience = Patience(idle, stall)
         self._stream: Dialled | None = None
         self._told: Shutdown | ProducerFinished | None = None
         self._unfit: NotSuitable | None = None
@@ -167,24 +167,24 @@ class Calling(Component):
                     stream.transport.abort()
                 elif not stream.inbox.queue:
                     stream.transport.close()
-            limits = self.limits
+            patience = self.patience
             farewell = stream.said and not stream.transport.can_write_eof()
             if farewell or closing:
-                limits = Limits(FAREWELL, limits.stall)
-            await self._wait_until_due(limits.every)
+                patience = Patience(FAREWELL, patience.stall)
+            await self._wait_until_due(patience.every)
             if not stream.lost:
-                self._look(stream, watch, limits, farewell)
+                self._look(stream, watch, patience, farewell)
 
-    def _look(self, stream: Dialled, watch: Watch, limits: Limits, farewell: bool) -> None:
+    def _look(self, stream: Dialled, watch: Watch, patience: Patience, farewell: bool) -> None:
         waiting = stream.transport.get_write_buffer_size()
         taken = stream.sent - waiting
-        verdict = watch.look(self.now(), stream.received, taken, waiting > 0, limits)
+        verdict = watch.look(self.now(), stream.received, taken, waiting > 0, patience)
         if verdict is Verdict.IDLE:
             if not farewell:
-                stream.reason = f"{self.where} was silent for {limits.idle:g} seconds"
+                stream.reason = f"{self.where} was silent for {patience.idle:g} seconds"
             stream.transport.close()
         elif verdict is Verdict.STALLED:
-            stream.reason = f"{self.where} took nothing for {limits.stall:g} seconds"
+            stream.reason = f"{self.where} took nothing for {patience.stall:g} seconds"
             stream.transport.abort()
 
     # waiting

@@ -15,7 +15,7 @@ from enum import Enum
 
 from kamesh.components.refusing import more_than
 
-__all__ = ["Limits", "Verdict", "Watch"]
+__all__ = ["Patience", "Verdict", "Watch"]
 
 
 class Verdict(Enum):
@@ -27,7 +27,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class Patience:
     """How long a connection may be quiet, and may take nothing that waits; seconds, None for ever."""
 
     idle: float | None = 3600.0
@@ -56,15 +56,15 @@ class Watch:
         self._received = self._taken = 0
         self._quiet_since = self._stuck_since = now
 
-    def look(self, now: float, received: int, taken: int, waiting: bool, limits: Limits) -> Verdict:
+    def look(self, now: float, received: int, taken: int, waiting: bool, patience: Patience) -> Verdict:
         """Judge by the bytes received and taken since the beginning, and whether any wait now."""
         if taken != self._taken or not waiting:
             self._stuck_since = now
         if taken != self._taken or received != self._received:
             self._quiet_since = now
         self._received, self._taken = received, taken
-        if limits.stall is not None and now - self._stuck_since >= limits.stall:
+        if patience.stall is not None and now - self._stuck_since >= patience.stall:
             return Verdict.STALLED
-        if limits.idle is not None and now - self._quiet_since >= limits.idle:
+        if patience.idle is not None and now - self._quiet_since >= patience.idle:
             return Verdict.IDLE
         return Verdict.KEEP

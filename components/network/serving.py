@@ -19,10 +19,10 @@ from typing import Any, ClassVar
 from kamesh import Component, Shutdown
 from kamesh.asyncstrand import AsyncStrand
 from kamesh.components.network.accepting import Acceptor, raise_descriptors
-from kamesh.components.network.conversation import Conversation
+from kamesh.components.network.connection import Connection
 from kamesh.components.network.factory import Factory, ProtocolFactory
 from kamesh.components.network.messages import Connected, Disconnected, Peer
-from kamesh.components.network.patience import Limits, Verdict
+from kamesh.components.network.patience import Patience, Verdict
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import Listening, trouble
 from kamesh.components.refusing import WrongFigure, at_least, whole
@@ -51,7 +51,7 @@ class ServingStrand(AsyncStrand):
         self.children = {}
 
     def child_ended(self, child: Strand) -> None:
-        """Forget it; its conversation knows."""
+        """Forget it; its connection knows."""
         self.children.pop(child, None)
 
 
@@ -103,12 +103,12 @@ class Serving(Component):
         self.protocol = Factory(protocol)
         self.most = connections
         self.when_full = when_full
-        self.limits = Limits(idle, stall)
+        self.patience = Patience(idle, stall)
         self.grace = grace
         self.events = events
         self.tls = tls_of(tls, server=True)
         self._ssl: ssl.SSLContext | None = None
-        self._open: dict[Conversation, None] = {}
+        self._open: dict[Connection, None] = {}
         self._arriving: set[asyncio.Task[Any]] = set()
         self._acceptor: Acceptor | None = None
         self._sweeping: asyncio.TimerHandle | None = None
@@ -182,8 +182,8 @@ class Serving(Component):
 
     async def _see_out(self) -> None:
         """Let protocols finish, for `grace` seconds at the most."""
-        for conversation in list(self._open):
-            conversation.finish()
+        for connection in list(self._open):
+            connection.finish()
         try:
             async with asyncio.timeout(self.grace):
                 while self._open and not self._told_to_stop():
@@ -209,95 +209,95 @@ class Serving(Component):
             self._sweeping = None
         for task in list(self._arriving):
             task.cancel()
-        for conversation in list(self._open):
-            conversation.stop()
+        for connection in list(self._open):
+            connection.stop()
 
     # connections come
 
     def _has_room(self) -> bool:
         return len(self._open) < self.most
 
-    def _take(self, connection: socket.socket) -> None:
-        """Make of an accepted socket a conversation."""
+    def _take(self, accepted: socket.socket) -> None:
+        """Make a connection of an accepted socket."""
         self._numbered += 1
-        conversation = Conversation(
+        connection = Connection(
             f"{self.path}/connection-{self._numbered}", self._numbered, self
         )
-        self._open[conversation] = None
+        self._open[connection] = None
         tls = {"ssl_handshake_timeout": HANDSHAKE, "ssl_shutdown_timeout": FAREWELL}
         task = self.loop.create_task(
             self.loop.connect_accepted_socket(
-                lambda: conversation,
-                connection,
+                lambda: connection,
+                accepted,
                 ssl=self._ssl,
                 **(tls if self._ssl else {}),
             )
         )
         self._arriving.add(task)
-        task.add_done_callback(partial(self._arrived, connection, conversation))
+        task.add_done_callback(partial(self._arrived, accepted, connection))
 
     def _arrived(
-        self, connection: socket.socket, conversation: Conversation, task: asyncio.Task[Any]
+        self, accepted: socket.socket, connection: Connection, task: asyncio.Task[Any]
     ) -> None:
         self._arriving.discard(task)
         if task.cancelled():  # perhaps before anything knew that there is something to close
-            connection.close()
-            self._one_less(conversation)
+            accepted.close()
+            self._one_less(connection)
         elif (error := task.exception()) is not None:
             self._counts["handshakes_failed"] += 1
             self.last_failure = trouble(error, "a client")
             log.info("%s: %s", self.path, self.last_failure)
-            self._one_less(conversation)
+            self._one_less(connection)
 
-    def begin(self, conversation: Conversation) -> None:
+    def begin(self, connection: Connection) -> None:
         """Give a new connection its protocol."""
-        conversation.peer = self.peer_of(conversation.transport)
+        connection.peer = self.peer_of(connection.transport)
         self._counts["connections_ever"] += 1
         self._sweep_later()
         if self.events:
-            self._tell(Connected(conversation.peer))
+            self._tell(Connected(connection.peer))
         if self._acceptor is None:  # it came in the very last moment
-            conversation.transport.close()
+            connection.transport.close()
             return
         try:
-            component = self.protocol(conversation.peer)
+            component = self.protocol(connection.peer)
         except Exception as error:
-            self._note_failure(conversation, f"{self.protocol.name} cannot be made: {error}", error)
-            conversation.transport.abort()
+            self._note_failure(connection, f"{self.protocol.name} cannot be made: {error}", error)
+            connection.transport.abort()
             return
         strand = component._strand
-        strand.name = f"{strand.name}-{conversation.number}"
+        strand.name = f"{strand.name}-{connection.number}"
         strand.parent = self._strand
         strand.set_path(f"{self.path}/{strand.name}")
-        conversation.path = strand.path
+        connection.path = strand.path
         self._strand.children[strand] = None
-        conversation.join(component, self._runtime)
+        connection.join(component, self._runtime)
 
     # connections go
 
-    def protocol_over(self, conversation: Conversation, error: BaseException | None) -> None:
+    def protocol_over(self, connection: Connection, error: BaseException | None) -> None:
         """Log what a protocol has failed with."""
         if error is not None:
-            self._note_failure(conversation, str(conversation.strand.failure or error), error)
+            self._note_failure(connection, str(connection.strand.failure or error), error)
 
-    def _note_failure(self, conversation: Conversation, what: str, error: BaseException) -> None:
+    def _note_failure(self, connection: Connection, what: str, error: BaseException) -> None:
         self._counts["failed"] += 1
-        self.last_failure = f"{conversation.peer}: {what}"
+        self.last_failure = f"{connection.peer}: {what}"
         log.error("%s", self.last_failure, exc_info=error)
 
-    def forget(self, conversation: Conversation) -> None:
+    def forget(self, connection: Connection) -> None:
         """Count a connection that is over, and accept one more."""
-        self._bytes_in += conversation.received
-        self._bytes_out += conversation.sent
-        if conversation.reason:
+        self._bytes_in += connection.received
+        self._bytes_out += connection.sent
+        if connection.reason:
             self._counts["broken"] += 1
         if self.events:
-            reason, received, sent = conversation.reason, conversation.received, conversation.sent
-            self._tell(Disconnected(conversation.peer, reason, received, sent))
-        self._one_less(conversation)
+            reason, received, sent = connection.reason, connection.received, connection.sent
+            self._tell(Disconnected(connection.peer, reason, received, sent))
+        self._one_less(connection)
 
-    def _one_less(self, conversation: Conversation) -> None:
-        self._open.pop(conversation, None)
+    def _one_less(self, connection: Connection) -> None:
+        self._open.pop(connection, None)
         if self._acceptor is not None:
             self._acceptor.again()
         elif not self._open:
@@ -306,15 +306,15 @@ class Serving(Component):
     # patience
 
     def _sweep_later(self) -> None:
-        if self._sweeping is None and self.limits.every is not None:
-            self._sweeping = self.loop.call_later(self.limits.every, self._sweep)
+        if self._sweeping is None and self.patience.every is not None:
+            self._sweeping = self.loop.call_later(self.patience.every, self._sweep)
 
     def _sweep(self) -> None:
         """Look at all connections; as long as there are any, again and again."""
         self._sweeping = None
         now = self.loop.time()
-        for conversation in list(self._open):
-            verdict = conversation.look(now, self.limits)
+        for connection in list(self._open):
+            verdict = connection.look(now, self.patience)
             self._counts["idle_closed"] += verdict is Verdict.IDLE
             self._counts["stalled"] += verdict is Verdict.STALLED
         if self._open:

@@ -5,10 +5,10 @@ import socket
 import pytest
 
 from kamesh.components.network.dialling import in_turn
-from kamesh.components.network.patience import Limits, Verdict, Watch
+from kamesh.components.network.patience import Patience, Verdict, Watch
 from kamesh.components.refusing import WrongFigure
 
-LIMITS = Limits(idle=100.0, stall=10.0)
+PATIENCE = Patience(idle=100.0, stall=10.0)
 
 
 @pytest.mark.parametrize(
@@ -30,18 +30,18 @@ LIMITS = Limits(idle=100.0, stall=10.0)
 def test_who_is_idle_and_who_is_stalled(looks, verdict):
     """By the clock and the counts alone."""
     watch = Watch(0.0)
-    verdicts = [watch.look(*look, LIMITS) for look in looks]
+    verdicts = [watch.look(*look, PATIENCE) for look in looks]
     assert verdicts[-1] is verdict
     assert set(verdicts[:-1]) <= {Verdict.KEEP}
 
 
 def test_without_limits_nobody_is_let_go():
     """None is for ever, and then nobody needs to look."""
-    assert Limits(None, None).every is None
-    assert Limits(8.0, None).every == 2.0
-    assert Watch(0.0).look(1e9, 0, 0, True, Limits(None, None)) is Verdict.KEEP
+    assert Patience(None, None).every is None
+    assert Patience(8.0, None).every == 2.0
+    assert Watch(0.0).look(1e9, 0, 0, True, Patience(None, None)) is Verdict.KEEP
     with pytest.raises(WrongFigure, match="seconds of idle cannot be 0: it is more than 0"):
-        Limits(idle=0)
+        Patience(idle=0)
 
 
 def test_addresses_are_tried_by_families_in_turn():

@@ -1,4 +1,4 @@
-"""Conversation: one accepted connection and the protocol component that was made for it.
+"""Connection: one accepted connection and the protocol component that was made for it.
 
 Laws
 1. The other end's end of stream ends the protocol's inbox; the protocol may go on sending. The end of
@@ -19,7 +19,7 @@ from typing import Protocol
 
 from kamesh import Component, Failure, ProducerFinished
 from kamesh.components.network.messages import Peer
-from kamesh.components.network.patience import Limits, Verdict, Watch
+from kamesh.components.network.patience import Patience, Verdict, Watch
 from kamesh.components.network.stream import Stream
 from kamesh.components.network.trouble import trouble
 from kamesh.errors import NotSuitable
@@ -27,28 +27,28 @@ from kamesh.runtime import Runtime
 from kamesh.strand import Strand
 from kamesh.wiring import link
 
-__all__ = ["Conversation", "Host"]
+__all__ = ["Connection", "Host"]
 
 LINGER = 2.0  # seconds
 GRACE = 5.0  # seconds
 
 
 class Host(Protocol):
-    """What holds conversations: a server."""
+    """What holds connections: a server."""
 
     loop: asyncio.AbstractEventLoop
 
-    def begin(self, conversation: Conversation) -> None:
+    def begin(self, connection: Connection) -> None:
         """Hear that it is connected: a protocol is to be given to it."""
 
-    def protocol_over(self, conversation: Conversation, error: BaseException | None) -> None:
+    def protocol_over(self, connection: Connection, error: BaseException | None) -> None:
         """Hear that its protocol has ended."""
 
-    def forget(self, conversation: Conversation) -> None:
+    def forget(self, connection: Connection) -> None:
         """Hear that both the connection and the protocol are over."""
 
 
-class Conversation(Stream):
+class Connection(Stream):
     """A connection with a protocol component at its boxes."""
 
     __slots__ = (
@@ -187,19 +187,19 @@ class Conversation(Stream):
 
     # the host looks
 
-    def look(self, now: float, limits: Limits) -> Verdict:
+    def look(self, now: float, patience: Patience) -> Verdict:
         """Let it go if it has been idle or stalled for too long; say what was found."""
         if not self.connected:
             return Verdict.KEEP
         waiting = self.transport.get_write_buffer_size()
         verdict = self._watch.look(
-            now, self.received, self.sent - waiting, waiting > 0 or self.clogged, limits
+            now, self.received, self.sent - waiting, waiting > 0 or self.clogged, patience
         )
         if verdict is Verdict.IDLE:
-            self.reason = f"{self.peer} was silent for {limits.idle:g} seconds"
+            self.reason = f"{self.peer} was silent for {patience.idle:g} seconds"
             self.transport.abort() if waiting else self.transport.close()
         elif verdict is Verdict.STALLED:
-            self.reason = f"{self.peer} took nothing for {limits.stall:g} seconds"
+            self.reason = f"{self.peer} took nothing for {patience.stall:g} seconds"
             self.transport.abort()
         return verdict
 
