@@ -8,6 +8,7 @@ Laws
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import ssl
 from dataclasses import dataclass
@@ -16,7 +17,16 @@ from kamesh.codec import register
 from kamesh.components.refusing import WrongFigure
 from kamesh.errors import KameshError
 
-__all__ = ["ListenError", "Listening", "NetworkError", "checked_port", "shown", "trouble"]
+__all__ = [
+    "ListenError",
+    "Listening",
+    "NetworkError",
+    "checked_host",
+    "checked_port",
+    "checked_socket_path",
+    "shown",
+    "trouble",
+]
 
 
 class NetworkError(KameshError, OSError):
@@ -50,6 +60,21 @@ def checked_port(port: int, least: int = 1) -> int:
         free = ", or 0 for any that is free" if least == 0 else ""
         raise WrongFigure(f"{port!r} is not a port: a whole number from 1 to 65535{free}")
     return port
+
+
+def checked_socket_path(path: str | os.PathLike[str]) -> str:
+    """Give the path of a Unix socket as text; WrongFigure for what no socket can have."""
+    text = os.fspath(path) if isinstance(path, str | os.PathLike) else path
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise WrongFigure(f"{text!r} is not the path of a socket: text, and no zero byte in it")
+    return text
+
+
+def checked_host(host: str) -> str:
+    """Give `host` back if it is text; WrongFigure otherwise."""
+    if not isinstance(host, str) or "\0" in host:
+        raise WrongFigure(f"{host!r} is not a host: a name or an address, as text")
+    return host
 
 
 def trouble(error: BaseException, where: str, *, listening: bool = False) -> str:
