@@ -23,7 +23,7 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.refusing import more_than, whole
 from kamesh.components.retries import Retries
-from kamesh.components.sending import shut_down
+from kamesh.components.sending import shut_down, stopped_within
 from kamesh.components.web.asking import (
     Asked,
     Progress,
@@ -127,6 +127,7 @@ class HTTPClient(Component):
             timeout=self.timeout,
             redirects=self.redirects,
             tls=context_of(self.tls, server=False),
+            repeats=True,
         )
         last: asyncio.Task[None] | None = None
         try:
@@ -288,7 +289,7 @@ class HTTPDownload(Component):
                     if wait is None:
                         raise
                 self.resumed += 1
-                if await self._stopped_within(wait):
+                if await stopped_within(self, wait, Component.stopping):
                     return
         finally:
             await session.close()
@@ -309,16 +310,6 @@ class HTTPDownload(Component):
                     await self.send(piece)
         if not progress.whole:
             raise NetworkError(f"{self.url} broke off after {progress.position} bytes")
-
-    async def _stopped_within(self, seconds: float) -> bool:
-        """Wait, and say whether it was told to stop."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not self.stopping():
-                    await self.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""

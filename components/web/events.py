@@ -22,13 +22,14 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.refusing import at_least, more_than, text
 from kamesh.components.retries import Retries
-from kamesh.components.sending import shut_down
+from kamesh.components.sending import stopped_within
 from kamesh.components.web.asking import Asked, schemes
 from kamesh.components.web.eventstream import EventParser
 from kamesh.components.web.history import BYTES, EVENTS, History
 from kamesh.components.web.limits import LASTING, Limits, limits_of
 from kamesh.components.web.messages import Event, Request, Response
 from kamesh.components.web.serving import WebServer
+from kamesh.components.web.status import STATUS, Status
 from kamesh.waiters import Waiters
 
 if TYPE_CHECKING:
@@ -174,10 +175,10 @@ class EventClient(Component):
     """Sends the Server-Sent Events of an address, and comes back when the connection is lost.
 
     `url` is asked for with `headers`; after `timeout` seconds (60) without a byte the connection counts
-    as lost. It is made again after the time that the server has said, or growing waits, with the id of
-    the last event, up to `tries` (10) times in a row in vain (None: for ever); with `tries=1` its
-    end is the end. `last_id` is the id to begin after. An event has at most 1 MiB. `tls` is a TLS or an
-    `ssl.SSLContext`.
+    as lost. It is made again after growing waits, or longer ones if the server asks for them (30 s at
+    most), with the id of the last event, up to `tries` (10) times in a row in vain (None: for ever); with
+    `tries=1` its end is the end. `last_id` is the id to begin after. An event has at most 1 MiB. `tls` is
+    a TLS, a dict of its fields, or an `ssl.SSLContext`.
 
     Example:
         >>> with EventServer().background() as server:
@@ -188,14 +189,18 @@ class EventClient(Component):
         ...         client.stop()
         hello
 
-    Boxes: "outbox" Events; "control".
+    Boxes: "outbox" Events; "status" `Connected`, `Disconnected` and `Refused` as it happens; "control".
 
     How it ends: when the server says so by a 204, or it is told on "control", at once. It fails, with a
     sentence, when there are no events at the address, or the server cannot be had any more.
     """
 
     inboxes: ClassVar = {"control": "told here to finish or to stop"}
-    outboxes: ClassVar = {"outbox": "Events", "signal": "passes on what was told on control"}
+    outboxes: ClassVar = {
+        "outbox": "Events",
+        "status": STATUS,
+        "signal": "passes on what was told on control",
+    }
 
     def __init__(
         self,
@@ -217,8 +222,9 @@ class EventClient(Component):
         self.last_id = last_id
         self.headers = dict(headers or {})
         self.tls = tls_of(tls, server=False)
-        self.connected = self.events = 0
-        self._retry = 0.0
+        self.events = 0
+        self._status = Status(self, self.url)
+        self._retry = 0.0  # seconds to wait at least, as the server has said
 
     async def main(self) -> None:
         """Listen, in as many connections as that takes."""
@@ -227,34 +233,39 @@ class EventClient(Component):
             from kamesh.components.web.session import Session
 
         session = Session(timeout=self.timeout, tls=context_of(self.tls, server=False))
-        listening: asyncio.Task[bool] | None = None
+        status = self._status
         try:
-            while not self.stopping():
-                listening = asyncio.create_task(self._listen(session))
-                listening.add_done_callback(lambda _: self._strand.wake())
-                while not listening.done() and not self.stopping():
-                    await self.wait()
-                if not listening.done():
-                    return
-                try:
-                    if not listening.result():
+            while (problem := await self._once(session)) is not None:
+                wait = None if isinstance(problem, Asked) else self.retries.wait(self._retry)
+                status.over(str(problem), wait)
+                if wait is not None:
+                    if await stopped_within(self, wait, Component.stopping):
                         return
-                    problem = NetworkError(f"{self.url} has ended its events")
-                except Asked as error:
-                    raise NetworkError(f"{self.url}: {error}") from error
-                except NetworkError as error:
-                    problem = error
-                wait = self.retries.wait(self._retry)
-                if wait is None:
-                    if not self.retries.once or not self.connected:
-                        raise problem
+                elif isinstance(problem, Asked):
+                    raise NetworkError(f"{self.url}: {problem}") from problem
+                elif self.retries.once and status.connections:
                     return
-                await self._pause(self._retry or wait)
+                else:
+                    raise problem
         finally:
-            if listening is not None:
-                listening.cancel()
-                await asyncio.gather(listening, return_exceptions=True)
+            status.over()
             await session.close()
+
+    async def _once(self, session: Session) -> NetworkError | None:
+        """Listen in one connection; say how it went wrong, or None for no more."""
+        listening = asyncio.create_task(self._listen(session))
+        listening.add_done_callback(lambda _: self._strand.wake())
+        try:
+            while not listening.done() and not self.stopping():
+                await self.wait()
+            if not listening.done() or not listening.result():
+                return None
+            return NetworkError(f"{self.url} has ended its events")
+        except NetworkError as error:
+            return error
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
 
     async def _listen(self, session: Session) -> bool:
         """Send on what comes in one connection; False if the server says that no more will."""
@@ -269,9 +280,10 @@ class EventClient(Component):
             kind = reply.headers.get("content-type", "none").partition(";")[0].strip()
             if reply.status != 200 or kind != "text/event-stream":
                 raise Asked(f"there are no events: status {reply.status}, content type {kind}")
-            self.connected += 1
+            self._status.connected(reply.peer)
             parser = EventParser()
             async for piece in reply.pieces():
+                self._status.received += len(piece)
                 for event in parser.feed(piece):
                     self.retries.succeeded()
                     self.events += 1
@@ -282,15 +294,6 @@ class EventClient(Component):
                     self._retry = min(parser.retry, self.retries.longest)
         return True
 
-    async def _pause(self, seconds: float) -> None:
-        """Wait, or until it is told to stop."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not shut_down(self):
-                    await self.wait()
-        except TimeoutError:
-            return
-
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
-        return {"connected": self.connected, "events": self.events}
+        return {**self._status.details(), "events": self.events}

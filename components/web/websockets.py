@@ -21,11 +21,12 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.refusing import at_least, more_than, text, whole
 from kamesh.components.retries import Retries
-from kamesh.components.sending import shut_down
+from kamesh.components.sending import shut_down, stopped_within
 from kamesh.components.web.asking import schemes
 from kamesh.components.web.conversing import HEARTBEAT, WebSocket
 from kamesh.components.web.limits import LASTING, Limits
 from kamesh.components.web.server import HTTPServer
+from kamesh.components.web.status import STATUS, Status
 
 if TYPE_CHECKING:
     from kamesh.components.web.exchange import Socket
@@ -114,7 +115,8 @@ class WebSocketClient(Component):
         ...     url = server.get(timeout=5).url
         ...     Pipeline(DataSource(["one", "two"]), WebSocketClient(url)).run()
 
-    Boxes: "inbox" str and bytes to send; "outbox" what comes; "control".
+    Boxes: "inbox" str and bytes to send; "outbox" what comes; "status" `Connected`, `Disconnected` and
+    `Refused` as it happens; "control".
 
     How it ends: when its inbox has ended and all is sent, it goes on until nothing has come for `linger`
     seconds (0.5), and closes: a WebSocket that is closed takes no answers any more. Told Shutdown, at
@@ -127,6 +129,7 @@ class WebSocketClient(Component):
     }
     outboxes: ClassVar = {
         "outbox": "what comes: str and bytes",
+        "status": STATUS,
         "signal": "passes on what was told on control",
     }
     bounds: ClassVar = {"inbox": 64}
@@ -155,7 +158,8 @@ class WebSocketClient(Component):
         self.headers = dict(headers or {})
         self.tls = tls_of(tls, server=False)
         self.linger = linger
-        self.connected = self.heard = 0
+        self._status = Status(self, self.url)
+        self.heard = 0  # messages
         self._in_hand: list[str | bytes] = []  # a message whose sending has failed
         self._over = False  # all is sent, and nothing more comes to be sent
 
@@ -177,18 +181,19 @@ class WebSocketClient(Component):
                 if self._over or shut_down(self):
                     return
                 wait = self.retries.wait()
+                self._status.over(str(problem), wait)
                 if wait is None:
-                    if not self.retries.once or not self.connected:
+                    if not self.retries.once or not self._status.connections:
                         raise problem
                     return
-                await self._pause(wait)
-                if shut_down(self):
+                if await stopped_within(self, wait):
                     return
         finally:
+            self._status.over()
             await session.close()
 
     async def _speak(self, socket: Socket) -> None:
-        self.connected += 1
+        self._status.connected(socket.peer)
         saying = asyncio.create_task(self._say(socket))
         hearing = asyncio.create_task(self._hear(socket))
         try:
@@ -209,31 +214,31 @@ class WebSocketClient(Component):
 
     async def _say(self, socket: Socket) -> None:
         while self._in_hand:
-            await socket.send(self._in_hand[0])
+            await self._say_one(socket, self._in_hand[0])
             self._in_hand.clear()
         async for message in self.inbox:
             if not isinstance(message, str | bytes):
                 raise TypeError(f"a WebSocket takes str and bytes, not {type(message).__name__}")
             self._in_hand.append(message)
-            await socket.send(message)
+            await self._say_one(socket, message)
             self._in_hand.clear()
         self._over = True
+
+    async def _say_one(self, socket: Socket, message: str | bytes) -> None:
+        await socket.send(message)
+        self._status.sent += _size(message)
 
     async def _hear(self, socket: Socket) -> None:
         async for message in socket:
             self.retries.succeeded()
             self.heard += 1
+            self._status.received += _size(message)
             await self.send(message)
-
-    async def _pause(self, seconds: float) -> None:
-        """Wait, or until it is told to stop."""
-        try:
-            async with asyncio.timeout(seconds):
-                while not shut_down(self):
-                    await self.wait()
-        except TimeoutError:
-            return
 
     def details(self) -> dict[str, int]:
         """Give the figures that are its own."""
-        return {"connected": self.connected}
+        return self._status.details()
+
+
+def _size(message: str | bytes) -> int:
+    return len(message if isinstance(message, bytes) or message.isascii() else message.encode())

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import Request as Ask
@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kamesh import ComponentFailed, Ended, Pipeline
+from kamesh.components.network import Connected, Disconnected, Refused
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.components.web import Event, EventClient, EventServer
 from kamesh.components.web.eventstream import EventParser
@@ -259,6 +260,76 @@ def test_the_client_comes_back_and_ends_with_a_204():
         Pipeline(quick(url), DataSink(got)).run()
     assert [event.data for event in got] == ["a", "b", "c"]
     assert [headers.get("last-event-id") for headers in asked] == [None, "2", "2", "3"]
+
+
+def rest(handle, outbox):
+    """Take what is left there."""
+    got = []
+    with suppress(Ended):
+        while True:
+            got.append(handle.get(outbox, timeout=5))
+    return got
+
+
+def test_the_client_tells_what_becomes_of_its_connections():
+    """Connected and Disconnected for each that there was, with the bytes; Refused for each in vain."""
+    kind = "text/event-stream; charset=utf-8"
+    with foreign((503, "text/plain", b"busy"), (200, kind, b"data: a\n\n")) as (url, _):
+        client = quick(url)
+        with client.background() as handle:
+            assert handle.wait(5)
+        told = rest(handle, "status")
+    refused, connected, over = told
+    assert isinstance(refused, Refused)
+    assert (refused.where, refused.reason) == (url, f"{url} answers with status 503")
+    assert 0 < refused.again_in <= 0.02
+    assert isinstance(connected, Connected)
+    assert (connected.peer.host, connected.peer.port) == ("127.0.0.1", urlsplit(url).port)
+    assert over == Disconnected(connected.peer, f"{url} has ended its events", 9, 0)
+
+
+def test_it_asks_no_more_often_than_it_was_told():
+    """A server that closes at once is asked `tries` times; what each came to is told, the last too."""
+    connections = []
+    with socket.create_server(("127.0.0.1", 0)) as closing:
+        closing.settimeout(5)
+
+        def work():
+            with suppress(OSError):
+                while True:
+                    connections.append(None)
+                    closing.accept()[0].close()
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        client = quick(f"http://127.0.0.1:{closing.getsockname()[1]}/", tries=3)
+        handle = client.background()
+        with pytest.raises(ComponentFailed, match="broke"):
+            handle.wait(5)
+        told = rest(handle, "status")
+        closing.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+    assert len(connections) - 1 == 3
+    assert [each.again_in > 0 for each in told] == [True, True, False]
+    assert told[-1].again_in == -1
+
+
+def test_a_server_may_ask_for_longer_waits(monkeypatch):
+    """It is not asked again before: the wait is the longer one of the server's and the client's."""
+    waits = []
+
+    async def noted(component, seconds, *_):
+        waits.append(seconds)
+        return False
+
+    monkeypatch.setattr("kamesh.components.web.events.stopped_within", noted)
+    kind = "text/event-stream"
+    with foreign((200, kind, b"retry: 60\n\n"), (200, kind, b"retry: 0\n\n")) as (url, _):
+        client = quick(url)
+        client.retries.longest = 0.1
+        client.run()
+    assert waits[0] == pytest.approx(0.06)
+    assert 0.02 <= waits[1] <= 0.04
 
 
 def test_what_has_no_events_is_said():

@@ -19,6 +19,7 @@ import pytest
 from aiohttp import web
 
 from kamesh import Component, ComponentFailed, EmptyInbox, Pipeline
+from kamesh.components.network import Connected, Disconnected, Refused
 from kamesh.components.sources import DataSink, DataSource
 from kamesh.components.web import HTTPServer, WebSocket, WebSocketClient, WebSocketServer
 
@@ -277,6 +278,35 @@ def test_the_client_comes_back():
         assert client.get(timeout=5) == "connection 3"
         client.put("hello")
         assert client.get(timeout=5) == "hello"
+
+
+def test_the_client_tells_what_becomes_of_its_connections():
+    """Connected, Disconnected with what was received and sent, and Refused for an attempt in vain."""
+    closing = asyncio.Event()
+
+    async def once(request):
+        if closing.is_set():
+            return web.Response(status=503)
+        closing.set()
+        ws = web.WebSocketResponse()
+        await ws.prepare(request)
+        await ws.send_str((await ws.receive_str()) + "ß")
+        await ws.close()
+        return ws
+
+    with foreign(once) as url:
+        client = quick(url, tries=2)
+        handle = client.background()
+        handle.put("hello")
+        assert handle.get(timeout=5) == "helloß"
+        connected, over, refused = (handle.get("status", timeout=5) for _ in range(3))
+        with pytest.raises(ComponentFailed, match="status 503"):
+            handle.wait(5)
+    assert isinstance(connected, Connected)
+    assert connected.peer.port == urlsplit(url).port
+    assert over == Disconnected(connected.peer, f"{url} has closed the connection", 7, 5)
+    sentence = f"{url} opens no WebSocket: it answers with status 503"
+    assert refused == Refused(url, sentence, -1.0)
 
 
 def test_a_server_that_is_not_there_any_more():
