@@ -178,6 +178,7 @@ class Tee(Graphline):
                 ("", "inbox"): ("THROUGH", "inbox"),
                 ("THROUGH", "outbox"): [("", "outbox"), ("SIDE", "inbox")],
                 ("THROUGH", "quiet"): ("SIDE", "control"),
+                ("THROUGH", "signal"): ("", "signal"),
             },
             THROUGH=_Through(),
             SIDE=side,

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from kamesh import ComponentFailed, Pipeline
+from kamesh import ComponentFailed, Pipeline, Shutdown
 from kamesh.components.files import FileWriter, LineWriter
 from kamesh.components.plumbing import Count, Filter, FirstOnly, PassThrough, Tee
 from kamesh.components.sources import DataSink, DataSource
@@ -102,3 +102,9 @@ def test_a_tee_whose_side_fails():
     """A side that cannot write fails the tee, and with it the pipeline."""
     with pytest.raises(ComponentFailed, match="the disk that holds it is full"):
         Pipeline(DataSource([b"x"] * 5000), Tee(FileWriter("/dev/full")), DataSink()).run()
+
+
+def test_tee_passes_a_shutdown_on():
+    """What follows is told to stop as well: one that reads nothing would otherwise never end."""
+    side = DataSink()
+    assert run(Tee(side), {"inbox": "ab", "control": [Shutdown("now")]})["signal"] == [Shutdown("now")]
