@@ -11,12 +11,14 @@ import inspect
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 from kamesh import Chassis, Component, ThreadedComponent
 from kamesh.components.catalogue.entries import Entry
+from kamesh.components.oneline.words import WORDS
 from kamesh.owner import DEFAULT_BOUND
 
-__all__ = ["Page", "page_of"]
+__all__ = ["Page", "page_of", "word_for"]
 
 PARTS = re.compile(r"(?:^|(?<=[.;] ))(Example|Boxes|How it ends)[^:\n]{0,40}:", re.MULTILINE)
 
@@ -66,7 +68,7 @@ class Page:
                 yield from (f"    {line}".rstrip() for line in text.splitlines())
         yield ""
         yield f"In a topology:            use = {self.entry.use!r}".replace("'", '"')
-        yield f"In a one-line pipeline:   {self.entry.word}"
+        yield f"In a one-line pipeline:   {word_for(self.entry)}"
 
     def markdown(self) -> str:
         """Write it as a page in Markdown."""
@@ -83,7 +85,7 @@ class Page:
             blocks.append(f"## How it ends\n\n{self.ends}")
         blocks.append(
             f"In a topology: `use = \"{self.entry.use}\"`. In a one-line pipeline: "
-            f"`{self.entry.word}`. {self.kind}"
+            f"`{word_for(self.entry)}`. {self.kind}"
         )
         return "\n\n".join(block for block in blocks if block) + "\n"
 
@@ -135,10 +137,7 @@ def _signature(component: type[Component]) -> str:
         signature = inspect.signature(component)
     except (TypeError, ValueError):
         return f"{component.__name__}(...)"
-    shown = [
-        str(one.replace(annotation=inspect.Parameter.empty))
-        for one in signature.parameters.values()
-    ]
+    shown = [_argument(one) for one in signature.parameters.values()]
     marks = list(signature.parameters.values())
     for place, one in enumerate(marks):
         if one.kind is one.KEYWORD_ONLY:
@@ -149,6 +148,27 @@ def _signature(component: type[Component]) -> str:
     if len(line) <= 90:
         return line
     return f"{component.__name__}(\n" + "".join(f"        {each},\n" for each in shown) + "    )"
+
+
+def _argument(one: inspect.Parameter) -> str:
+    """Write one argument and its default, as a person would type it."""
+    default = one.default
+    if isinstance(default, Enum):
+        default = default.value
+    elif callable(default) and default is not one.empty:
+        return f"{one.name}={getattr(default, '__name__', '...')}"
+    elif type(default).__repr__ is object.__repr__:
+        return f"{one.name}=..."
+    return str(one.replace(annotation=inspect.Parameter.empty, default=default))
+
+
+def word_for(entry: Entry) -> str:
+    """Give what a component is called in one-line pipelines: its word, if that is not another's."""
+    word = WORDS.get(entry.word)
+    module, _, name = entry.use.partition(":")
+    if word is None or (word.use.endswith(f":{name}") and word.use.startswith(module)):
+        return entry.word
+    return entry.use
 
 
 def _kind(component: type[Component]) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from kamesh import Component, Pipeline
 from kamesh.chassis import as_component
+from kamesh.components.oneline.calling import literal, wrong_with
 from kamesh.components.oneline.tokens import PipelineMistake, Token, steps_of
 from kamesh.components.oneline.words import (
     ANYTHING,
@@ -187,9 +188,9 @@ def _arguments(
         if key and (own or key in names):
             if key in options or key in names[: len(given)]:
                 raise PipelineMistake(f"{name!r} is given {key} twice")
-            options[key] = _literal(value) if own else _converted(name, word, key, value)
+            options[key] = literal(value) if own else _converted(name, word, key, value)
         elif own:
-            given.append(_literal(token.text) if token.quoted is None else token.text)
+            given.append(literal(token.text) if token.quoted is None else token.text)
         elif key and did_you_mean(key, names):
             raise PipelineMistake(
                 f"{name!r} has no argument {key!r}{did_you_mean(key, names)}: "
@@ -216,16 +217,6 @@ def _converted(name: str, word: Word, argument: str, given: str) -> object:
         raise PipelineMistake(f"{argument} of {name!r} is {error}, not {given!r}") from None
 
 
-def _literal(given: str) -> object:
-    """Take an argument of a user's own class for what it looks like."""
-    for convert in (int, float):
-        try:
-            return convert(given)
-        except ValueError:
-            continue
-    return {"true": True, "false": False, "none": None}.get(given.lower(), given)
-
-
 def _made(step: Step) -> Any:
     """Import what makes the component of `step`, and make it."""
     module, _, name = step.use.partition(":")
@@ -235,6 +226,8 @@ def _made(step: Step) -> Any:
             maker = getattr(maker, part)
         if step.word == step.use and not isinstance(maker, type) and not step.arguments:
             return maker  # a function of the user's own, which is wrapped as in any Pipeline
+        if wrong := wrong_with(maker, step.arguments, step.options):
+            raise TypeError(wrong)
         return maker(*step.arguments, **step.options)
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise PipelineMistake(f"{step.word!r} cannot be made: {error}") from error

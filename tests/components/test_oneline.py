@@ -241,3 +241,25 @@ def test_who_wants_no_more_ends_an_endless_source(capsys):
     pipeline = pipeline_of("ticker 0.01 ! kamesh.components.plumbing:FirstOnly 3 ! console")
     run_coroutine(pipeline.run_async())
     assert capsys.readouterr().out.split() == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("line", "sentence"),
+    [
+        ("one-shot x ! batch sise=2", "it has no argument 'sise' (did you mean 'size'?)"),
+        ("one-shot", "it needs message"),
+        ("one-shot a b c", "it has no place for 'b'; it takes message"),
+        ("one-shot a message=b", "it is given message twice"),
+    ],
+)
+def test_arguments_that_a_component_does_not_take(line, sentence):
+    """They are named in the words of the line."""
+    with pytest.raises(PipelineMistake) as raised:
+        pipeline_of(line)
+    assert str(raised.value).endswith(f"cannot be made: {sentence}")
+
+
+def test_lists_and_tables_are_arguments():
+    """In the form of JSON, without blanks or quoted."""
+    assert parse_pipeline("data-source [1,2] ! console")[0].arguments == ([1, 2],)
+    assert parse_pipeline("data-source '[1, 2]' ! console")[0].arguments == ("[1, 2]",)
