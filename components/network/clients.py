@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from typing import Any
 
 from kamesh.components.network.calling import Calling
 from kamesh.components.network.dialled import Dialled
@@ -16,7 +15,7 @@ from kamesh.components.network.dialling import connect_tcp, connect_unix, hand_o
 from kamesh.components.network.messages import Peer
 from kamesh.components.network.peers import peer_of
 from kamesh.components.network.tls import TLS, GivenTLS, context_of, tls_of
-from kamesh.components.network.trouble import checked_port, shown
+from kamesh.components.network.trouble import checked_host, checked_port, checked_socket_path, shown
 
 __all__ = ["TCPClient", "TLSClient", "UnixClient"]
 
@@ -52,11 +51,30 @@ class TCPClient(Calling):
     """
 
     def __init__(
-        self, host: str, port: int, *, tls: GivenTLS | None = None, **options: Any
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: GivenTLS | None = None,
+        tries: int | None = 10,
+        first_wait: float = 0.25,
+        longest_wait: float = 30.0,
+        timeout: float = 10.0,
+        idle: float | None = None,
+        stall: float | None = 30.0,
+        name: str | None = None,
     ) -> None:
-        """Remember where to connect; WrongFigure for what is not a port."""
-        super().__init__(**options)
-        self.host = host
+        """Remember where to connect; WrongFigure for what is no port and no host."""
+        super().__init__(
+            tries=tries,
+            first_wait=first_wait,
+            longest_wait=longest_wait,
+            timeout=timeout,
+            idle=idle,
+            stall=stall,
+            name=name,
+        )
+        self.host = checked_host(host)
         self.port = checked_port(port)
         self.where = shown(host, port)
         self.tls = tls_of(tls, server=False)
@@ -97,10 +115,32 @@ class TLSClient(TCPClient):
     """
 
     def __init__(
-        self, host: str, port: int, *, tls: GivenTLS | None = None, **options: Any
+        self,
+        host: str,
+        port: int,
+        *,
+        tls: GivenTLS | None = None,
+        tries: int | None = 10,
+        first_wait: float = 0.25,
+        longest_wait: float = 30.0,
+        timeout: float = 10.0,
+        idle: float | None = None,
+        stall: float | None = 30.0,
+        name: str | None = None,
     ) -> None:
         """Remember where to connect, and by what."""
-        super().__init__(host, port, tls=TLS() if tls is None else tls, **options)
+        super().__init__(
+            host,
+            port,
+            tls=TLS() if tls is None else tls,
+            tries=tries,
+            first_wait=first_wait,
+            longest_wait=longest_wait,
+            timeout=timeout,
+            idle=idle,
+            stall=stall,
+            name=name,
+        )
 
 
 class UnixClient(Calling):
@@ -120,10 +160,29 @@ class UnixClient(Calling):
     How it ends: as TCPClient.
     """
 
-    def __init__(self, path: str, **options: Any) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        tries: int | None = 10,
+        first_wait: float = 0.25,
+        longest_wait: float = 30.0,
+        timeout: float = 10.0,
+        idle: float | None = None,
+        stall: float | None = 30.0,
+        name: str | None = None,
+    ) -> None:
         """Remember where to connect."""
-        super().__init__(**options)
-        self.where = os.fspath(path)
+        super().__init__(
+            tries=tries,
+            first_wait=first_wait,
+            longest_wait=longest_wait,
+            timeout=timeout,
+            idle=idle,
+            stall=stall,
+            name=name,
+        )
+        self.where = checked_socket_path(path)
 
     async def dial(self, stream: Dialled) -> None:
         """Connect to the socket."""

@@ -81,11 +81,11 @@ def _listen(family: int, address: object, others: bool) -> socket.socket | None:
     return one
 
 
-def listen_unix(path: str, mode: int) -> socket.socket:
-    """Listen at `path`, which gets the permissions `mode`; ListenError if that cannot be."""
+def listen_unix(path: str, permissions: int) -> socket.socket:
+    """Listen at `path`, which gets the `permissions`; ListenError if that cannot be."""
     _make_way(path)
     one = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    before = os.umask(0o777 & ~mode)  # from the first moment, nobody else may use it
+    before = os.umask(0o777 & ~permissions)  # from the first moment, nobody else may use it
     try:
         one.bind(path)
         one.listen(BACKLOG)

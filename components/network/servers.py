@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from typing import Any
 
 from kamesh.components.network.factory import ProtocolFactory
 from kamesh.components.network.listening import listen_tcp, listen_unix, remove_unix
@@ -16,7 +15,14 @@ from kamesh.components.network.messages import Peer
 from kamesh.components.network.peers import peer_of
 from kamesh.components.network.serving import Serving
 from kamesh.components.network.tls import GivenTLS
-from kamesh.components.network.trouble import Listening, checked_port, shown
+from kamesh.components.network.trouble import (
+    Listening,
+    checked_host,
+    checked_port,
+    checked_socket_path,
+    shown,
+)
+from kamesh.components.refusing import whole
 
 __all__ = ["TCPServer", "TLSServer", "UnixServer"]
 
@@ -57,12 +63,30 @@ class TCPServer(Serving):
         protocol: ProtocolFactory,
         port: int = 0,
         host: str = "127.0.0.1",
-        **options: Any,
+        *,
+        tls: GivenTLS | None = None,
+        connections: int = 10_000,
+        when_full: str = "refuse",
+        idle: float | None = 3600.0,
+        stall: float | None = 30.0,
+        grace: float = 5.0,
+        events: bool = False,
+        name: str | None = None,
     ) -> None:
-        """Remember where to listen; WrongFigure for what is not a port."""
-        super().__init__(protocol, **options)
+        """Remember where to listen; WrongFigure for what is no port and no host."""
+        super().__init__(
+            protocol,
+            tls=tls,
+            connections=connections,
+            when_full=when_full,
+            idle=idle,
+            stall=stall,
+            grace=grace,
+            events=events,
+            name=name,
+        )
         self.port = checked_port(port, least=0)
-        self.host = host
+        self.host = checked_host(host)
 
     async def listen(self) -> list[socket.socket]:
         """Listen at all addresses of the host."""
@@ -107,16 +131,34 @@ class TLSServer(TCPServer):
         host: str = "127.0.0.1",
         *,
         tls: GivenTLS,
-        **options: Any,
+        connections: int = 10_000,
+        when_full: str = "refuse",
+        idle: float | None = 3600.0,
+        stall: float | None = 30.0,
+        grace: float = 5.0,
+        events: bool = False,
+        name: str | None = None,
     ) -> None:
         """Remember where to listen, and by what; NetworkError for no certificate."""
-        super().__init__(protocol, port, host, tls=tls, **options)
+        super().__init__(
+            protocol,
+            port,
+            host,
+            tls=tls,
+            connections=connections,
+            when_full=when_full,
+            idle=idle,
+            stall=stall,
+            grace=grace,
+            events=events,
+            name=name,
+        )
 
 
 class UnixServer(Serving):
     """Serves connections at a Unix socket, each with a protocol component of its own.
 
-    `path` is where the socket is made, with the permissions `mode` (its owner's alone unless told
+    `path` is where the socket is made, with `permissions` (0o600, its owner's alone, unless told
     otherwise); a socket that a server has left behind there is replaced. All else as for TCPServer.
 
     Example:
@@ -135,17 +177,40 @@ class UnixServer(Serving):
     """
 
     def __init__(
-        self, protocol: ProtocolFactory, path: str, *, mode: int = 0o600, **options: Any
+        self,
+        protocol: ProtocolFactory,
+        path: str | os.PathLike[str],
+        *,
+        permissions: int = 0o600,
+        tls: GivenTLS | None = None,
+        connections: int = 10_000,
+        when_full: str = "refuse",
+        idle: float | None = 3600.0,
+        stall: float | None = 30.0,
+        grace: float = 5.0,
+        events: bool = False,
+        name: str | None = None,
     ) -> None:
-        """Remember where to listen."""
-        super().__init__(protocol, **options)
-        self.socket_path = os.fspath(path)
-        self.mode = mode
+        """Remember where to listen; WrongFigure for permissions that there are not."""
+        super().__init__(
+            protocol,
+            tls=tls,
+            connections=connections,
+            when_full=when_full,
+            idle=idle,
+            stall=stall,
+            grace=grace,
+            events=events,
+            name=name,
+        )
+        whole(0, permissions, "the permissions, such as 0o660,", 0o777)
+        self.socket_path = checked_socket_path(path)
+        self.permissions = permissions
         self._made: os.stat_result | None = None
 
     async def listen(self) -> list[socket.socket]:
         """Make the socket."""
-        one = listen_unix(self.socket_path, self.mode)
+        one = listen_unix(self.socket_path, self.permissions)
         self._made = os.stat(self.socket_path)
         return [one]
 

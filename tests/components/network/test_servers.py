@@ -34,7 +34,9 @@ from kamesh.components.network import (
     Disconnected,
     ListenError,
     Peer,
+    TCPClient,
     TCPServer,
+    UnixClient,
     UnixServer,
 )
 from kamesh.components.protocols import Echo
@@ -160,6 +162,7 @@ def test_the_protocol_may_go_on_after_the_other_end_has_said_all():
 
 def test_a_protocol_that_wants_it_is_given_the_peer():
     """Whoever has one required argument is told who is there, at both ends."""
+
     class Names(Says):
         def __init__(self, peer):
             super().__init__(str(peer).encode(), b" ", str(peer.local_port).encode())
@@ -222,7 +225,9 @@ def test_a_protocol_that_raises_ends_its_connection_only(caplog):
         assert server.details()["failed"] == 1
     said = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
     assert len(said) == 1
-    assert said[0].startswith(f"{peer}: TCPServer/Breaks-2 failed with ValueError: as I was told at ")
+    assert said[0].startswith(
+        f"{peer}: TCPServer/Breaks-2 failed with ValueError: as I was told at "
+    )
 
 
 def test_many_small_messages_of_one_turn_go_out_together():
@@ -243,6 +248,7 @@ def test_what_is_sent_may_be_large():
 
 def test_what_a_client_still_reads_is_not_broken_off():
     """A client that has sent what nobody reads gets the whole answer all the same, not a reset."""
+
     class Answers(Says):
         def __init__(self):
             super().__init__(bytes(500_000))
@@ -255,14 +261,18 @@ def test_what_a_client_still_reads_is_not_broken_off():
 
 def test_clients_of_a_backplane_hear_of_each_other():
     """A chassis of PublishTo and SubscribeTo is a chat; a client that leaves disturbs nobody."""
+
     def protocol():
         return Pipeline(PublishTo("ROOM"), SubscribeTo("ROOM"))
 
     class Room(Graphline):
         pass
 
-    room = Room(SERVER=TCPServer(protocol), ROOM=Backplane("ROOM"),
-                linkages={("SERVER", "outbox"): ("", "outbox")})
+    room = Room(
+        SERVER=TCPServer(protocol),
+        ROOM=Backplane("ROOM"),
+        linkages={("SERVER", "outbox"): ("", "outbox")},
+    )
     with serving(room) as where, connected(where) as two:
         with connected(where) as one:
             two.sendall(b"I am here")
@@ -308,6 +318,7 @@ def test_a_protocol_that_does_not_read_stops_its_client():
 
 def test_what_was_held_back_arrives_whole():
     """A protocol that is slow gets every byte, in order."""
+
     class Slow(Component):
         bounds = {"inbox": 2}
 
@@ -497,7 +508,7 @@ def test_a_connection_that_is_reset_ends_its_protocol_with_a_failure():
 
 def test_a_protocol_that_does_not_look_is_ended_after_its_connection(monkeypatch):
     """One that ignores that its connection is lost is told to finish, and then ended."""
-    monkeypatch.setattr("kamesh.components.network.conversation.GRACE", 0.05)
+    monkeypatch.setattr("kamesh.components.network.connection.GRACE", 0.05)
     server = TCPServer(Deaf)
     with serving(server) as where:
         with connected(where) as one:
@@ -519,11 +530,14 @@ def test_a_client_that_is_killed_or_stopped_in_the_middle(how):
         input()
     """
     server = TCPServer(Floods, stall=0.3)
-    with serving(server) as where, subprocess.Popen(
-        [sys.executable, "-c", program, str(where.port)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as process:
+    with (
+        serving(server) as where,
+        subprocess.Popen(
+            [sys.executable, "-c", program, str(where.port)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process,
+    ):
         try:
             assert process.stdout.readline() == b"sent\n"
             process.send_signal(how)
@@ -540,6 +554,7 @@ def test_a_client_that_is_killed_or_stopped_in_the_middle(how):
 
 def test_told_to_finish_it_lets_protocols_finish():
     """ProducerFinished: no more are accepted, each protocol is told, and what they say is sent."""
+
     class Farewell(Component):
         def main(self):
             self.send(b"hello")
@@ -642,6 +657,22 @@ def test_a_port_is_a_port():
         TCPServer(Echo, 70000)
 
 
+@pytest.mark.parametrize("path", ["", "a\0b", None, 5, b"sock"])
+def test_the_path_of_a_socket(path):
+    """What can be none is refused when the server or the client is made: nothing listens elsewhere."""
+    for make in (lambda: UnixServer(Echo, path), lambda: UnixClient(path)):
+        with pytest.raises(ValueError, match="is not the path of a socket"):
+            make()
+
+
+@pytest.mark.parametrize("host", [None, 5, "a\0b"])
+def test_a_host_is_a_host(host):
+    """What can be no name is refused when the server or the client is made."""
+    for make in (lambda: TCPServer(Echo, 0, host), lambda: TCPClient(host, 1)):
+        with pytest.raises(ValueError, match="is not a host: a name or an address, as text"):
+            make()
+
+
 def test_all_addresses_have_one_port():
     """With no host it listens at every family there is, at the same port."""
     with serving(TCPServer(Echo, 0, "")) as where:
@@ -675,7 +706,7 @@ def test_a_socket_left_behind_is_replaced_one_in_use_is_not(tmp_path):
     path = tmp_path / "echo.sock"
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-    with serving(UnixServer(Echo, path, mode=0o666)) as where, connected(where) as one:
+    with serving(UnixServer(Echo, path, permissions=0o666)) as where, connected(where) as one:
         assert path.stat().st_mode & 0o777 == 0o666
         with pytest.raises(ComponentFailed, match="is taken by another program"):
             UnixServer(Echo, path).run()
@@ -727,6 +758,7 @@ def test_it_counts_and_tells():
 
 def test_nobody_holds_a_server_up_by_not_listening_to_it():
     """Events that find no room are dropped and counted."""
+
     class Reads(Component):
         bounds = {"inbox": 1}
 
