@@ -27,7 +27,7 @@ from kamesh import Component
 from kamesh.errors import UnknownName
 from kamesh.linking import did_you_mean
 
-__all__ = ["GROUP", "Catalogue", "Entry", "catalogue", "entry_of"]
+__all__ = ["GROUP", "Catalogue", "Entry", "catalogue", "entry_of", "library", "word_of"]
 
 GROUP = "kamesh.components"  # the entry points that other packages add theirs by
 BASES = {"Component", "ThreadedComponent", "Chassis"}  # what components are made of
@@ -88,7 +88,7 @@ def catalogue() -> Catalogue:
     """Look for all components: in kamesh itself, its library, and the packages installed beside it."""
     found: dict[type[Component], Entry] = {}
     troubles: list[str] = []
-    for group, module in _library(troubles):
+    for group, module in library(troubles):
         for component in _public(module):
             _keep(found, component, module.__name__, group)
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda one: one.name):
@@ -122,7 +122,7 @@ def word_of(name: str) -> str:
     return "".join(letters)
 
 
-def _library(troubles: list[str]) -> Iterator[tuple[str, ModuleType]]:
+def library(troubles: list[str]) -> Iterator[tuple[str, ModuleType]]:
     """Give the mesh floor and each top module of the library, with the group it makes."""
     yield "mesh", kamesh
     package = kamesh.components

@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from itertools import zip_longest
 
 from kamesh import Chassis, Component, ThreadedComponent
 from kamesh.components.catalogue.entries import Entry
@@ -113,7 +114,7 @@ def _parts(text: str) -> Mapping[str, str]:
     places = list(PARTS.finditer(rest))
     about = [rest[: places[0].start()] if places else rest]
     parts: dict[str, str] = {}
-    for place, following in zip(places, [*places[1:], None], strict=True):
+    for place, following in zip_longest(places, places[1:]):
         body = rest[place.end() : following.start() if following else len(rest)].rstrip()
         if place[1] == "Example" and body.startswith("\n"):
             body, after = _indented(body)

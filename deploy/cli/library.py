@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-import difflib
+import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
-from kamesh.components.catalogue import Catalogue, Entry, catalogue, page_of
+from kamesh import Component
+from kamesh.components.catalogue import (
+    Catalogue,
+    Entry,
+    Value,
+    catalogue,
+    entry_of,
+    page_of,
+    value_named,
+)
 from kamesh.components.catalogue.pages import write_pages
 from kamesh.components.oneline.words import WORDS
 from kamesh.deploy.cli.context import Context
@@ -34,9 +44,14 @@ def components(options: Namespace, context: Context) -> int:
         return Exit.OK
     if not options.name:
         return _list(known.entries, options, context)
+    if options.name in WORDS and not options.json:
+        return _word(options.name, context)
     one, several = _asked_for(known, options.name)
     if one is None:
         return _list(several, options, context)
+    if isinstance(one, Value):
+        context.say("\n".join(one.lines()))
+        return Exit.OK
     page = page_of(one)
     if options.json:
         context.say_json(_plain(one) | {"about": page.about, "example": page.example,
@@ -46,16 +61,45 @@ def components(options: Namespace, context: Context) -> int:
     return Exit.OK
 
 
-def _asked_for(known: Catalogue, name: str) -> tuple[Entry | None, tuple[Entry, ...]]:
-    """Find the one that is named, or those that are near."""
+def _asked_for(known: Catalogue, name: str) -> tuple[Entry | Value | None, tuple[Entry, ...]]:
+    """Find what is named: a component, one of the user's own, a value; or those that have it in them."""
     try:
         return known.find(name), ()
     except UnknownName:
+        own = _own(name) if ":" in name else None
+        found = own or value_named(name)
         several = known.matching(name)
-        if not several:
+        if found is None and not several:
             raise
-        near = difflib.get_close_matches(name.lower(), [e.name.lower() for e in several], n=1)
-        return (several[0] if len(several) == 1 and near else None), several
+        return found, several
+
+
+def _own(use: str) -> Entry | None:
+    """Describe a component that is in no catalogue, by "module:Class"."""
+    module, _, name = use.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:
+        sys.path.insert(0, here)  # where `kamesh run` finds it too
+    try:
+        thing = getattr(import_module(module), name, None)
+    except ImportError:
+        return None
+    if not (isinstance(thing, type) and issubclass(thing, Component)):
+        return None
+    return entry_of(thing, use, module)
+
+
+def _word(name: str, context: Context) -> int:
+    """Show a word of one-line pipelines, and where there is more to read."""
+    word = WORDS[name]
+    context.say(f"{word.usage(name)}   {word.summary}")
+    context.say()
+    context.say(f"    takes {' or '.join(word.takes) or 'nothing'}")
+    context.say(f"    gives {'what came' if word.gives is None else word.gives or 'nothing'}")
+    part = word.use.partition(":")[2]
+    if part[:1].isupper():
+        context.remark(f"it is made by {part}: `kamesh components {part}` shows its page")
+    return Exit.OK
 
 
 def _list(entries: Iterable[Entry], options: Namespace, context: Context) -> int:

@@ -1,6 +1,7 @@
 """`kamesh components`: the list, the page of one, the words, the reference."""
 
 import json
+import sys
 
 import pytest
 
@@ -84,3 +85,31 @@ def test_the_reference_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["components", "--pages", str(tmp_path / "file" / "x")]) == 1
     assert "Traceback" not in capsys.readouterr().err
+
+
+def test_what_goes_through_boxes_has_a_page(capsys):
+    """Messages and settings, with their fields; a component comes before a value of a like name."""
+    assert main(["components", "Listening"]) == 0
+    page = capsys.readouterr().out
+    assert "from kamesh.components.network import Listening" in page
+    assert "    port: int" in page
+
+
+def test_a_word_has_a_page(capsys):
+    """What it takes and gives, and the component behind it."""
+    assert main(["components", "encode"]) == 0
+    said = capsys.readouterr()
+    assert "takes frames" in said.out
+    assert "`kamesh components Encode`" in said.err
+
+
+def test_a_component_of_ones_own(capsys, tmp_path, monkeypatch):
+    """By module:Class, from the folder that one is in."""
+    (tmp_path / "own_parts.py").write_text(
+        "from kamesh import Component\n\n\nclass Mine(Component):\n    '''Does my own thing.'''\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert main(["components", "own_parts:Mine"]) == 0
+    assert "Does my own thing." in capsys.readouterr().out
+    assert main(["components", "own_parts:Nothing"]) == 2
+    sys.path.remove(str(tmp_path))
