@@ -18,7 +18,7 @@ from typing import Any, Literal, Protocol
 
 from kamesh.components.extras import needing
 from kamesh.components.framing.incremental import BadFrame, CutShort, FrameTooLong, Incremental
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, whole
 from kamesh.linking import did_you_mean
 
 __all__ = ["METHODS", "Compressor", "Decompressor", "Method"]
@@ -177,16 +177,18 @@ class Compressor(Incremental[bytes, bytes]):
 class Decompressor(Incremental[bytes, bytes]):
     """Takes compressed bytes, gives what they stand for. Arguments as Decompress has them."""
 
-    def __init__(self, method: Method | Literal["auto"] = "auto", limit: int | None = None) -> None:
-        """Begin; WrongFigure for a method there is not, or a limit that is no number of bytes."""
-        if limit is not None and not (isinstance(limit, int) and limit >= 0):
-            raise WrongFigure(f"what is decompressed is limited to 0 bytes or more, not {limit!r}")
+    def __init__(
+        self, method: Method | Literal["auto"] = "auto", most_bytes: int | None = None
+    ) -> None:
+        """Begin; WrongFigure for a method or a number of bytes that there is not."""
+        if most_bytes is not None:
+            whole(0, most_bytes, "the number of bytes that are decompressed")
         if method != "auto":
             _kind(method, ("auto", *METHODS))
         if method == "zstd":
             _zstandard()
         self._method: str = method
-        self._limit = limit
+        self._most = most_bytes
         self._head = b""  # of a stream whose method is not known yet
         self._member: _Member | None = None
         self._members = 0  # that have ended
@@ -229,12 +231,12 @@ class Decompressor(Incremental[bytes, bytes]):
 
     def _within_limit(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
         for piece in pieces:
-            if self._limit is not None and self._made + len(piece) > self._limit:
-                if self._made < self._limit:
-                    yield piece[: self._limit - self._made]
-                    self._made = self._limit
+            if self._most is not None and self._made + len(piece) > self._most:
+                if self._made < self._most:
+                    yield piece[: self._most - self._made]
+                    self._made = self._most
                 raise FrameTooLong(
-                    f"what {self._given} bytes stand for is more than the {self._limit} bytes that "
+                    f"what {self._given} bytes stand for is more than the {self._most} bytes that "
                     f"are allowed"
                 )
             self._made += len(piece)

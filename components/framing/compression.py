@@ -44,7 +44,7 @@ class Compress(ThreadedConverting):
         live: bool = False,
         name: str | None = None,
     ) -> None:
-        """Begin; ValueError for a method or a level there is not, or one that cannot be live."""
+        """Begin; WrongFigure for a method or a level there is not, or one that cannot be live."""
         super().__init__(Compressor(method, level, live=live), name=name)
 
 
@@ -53,8 +53,8 @@ class Decompress(ThreadedConverting):
 
     `method` is "auto" (the default: what it begins like), "gzip", "zlib", "bz2", "xz" or "zstd" (the
     extra `zstd`). Several compressed streams one behind the other give all they stand for. However
-    much that is, it is decompressed only as it is read; with `limit`, more than that many bytes in
-    all are refused. `source` is what a mistake is said of.
+    much that is, it is decompressed only as it is read; with `most_bytes`, more than that
+    many in all are refused. `source` is what a mistake is said of.
 
     Example:
         >>> import gzip
@@ -67,7 +67,7 @@ class Decompress(ThreadedConverting):
     Boxes: "inbox" bytes, cut anywhere; "outbox" bytes, in pieces of at most 64 KiB; "control".
 
     How it ends: with its inbox; told Shutdown, at once. It fails, with a sentence, for what is not
-    compressed or is damaged, for more than `limit`, for what would take more than 128 MiB of memory,
+    compressed or is damaged, for more than `most_bytes`, for what would take more than 128 MiB of memory,
     and where the stream ends too soon.
     """
 
@@ -76,10 +76,10 @@ class Decompress(ThreadedConverting):
     def __init__(
         self,
         method: Method | Literal["auto"] = "auto",
-        limit: int | None = None,
+        most_bytes: int | None = None,
         *,
         source: str = "",
         name: str | None = None,
     ) -> None:
-        """Begin; ValueError for a method there is not, or a limit that is no number of bytes."""
-        super().__init__(Decompressor(method, limit), source=source, name=name)
+        """Begin; WrongFigure for a method or a number of bytes that there is not."""
+        super().__init__(Decompressor(method, most_bytes), source=source, name=name)

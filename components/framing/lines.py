@@ -138,7 +138,8 @@ class SplitLines(Splitting):
     r"""Makes lines of bytes that come in pieces of any size.
 
     `encoding` as `bytes.decode` has it; `errors="replace"` goes on, with U+FFFD, where the bytes are
-    not text; `source` is what a mistake in them is said of.
+    not text; `longest` is how many characters a line may have (default a million or so: 1 << 20);
+    `source` is what a mistake in them is said of.
 
     Example:
         >>> run(SplitLines(), [b"on", b"e\ntwo\nth", b"ree"])["outbox"]
@@ -147,7 +148,7 @@ class SplitLines(Splitting):
     Boxes: "inbox" bytes; "outbox" lines, as str without their line feed; "control".
 
     How it ends: when its inbox has ended, after the last line; told Shutdown, at once. It fails,
-    with a sentence, for bytes that are not text and for a line of more than a million characters.
+    with a sentence, for bytes that are not text and for a line that is longer than `longest`.
     """
 
     outboxes: ClassVar = {
@@ -160,12 +161,13 @@ class SplitLines(Splitting):
         self,
         encoding: str = "utf-8",
         errors: str = "strict",
+        longest: int = LONGEST_LINE,
         *,
         source: str = "what came",
         name: str | None = None,
     ) -> None:
-        """Begin with nothing; UnknownEncoding for one that does not exist."""
-        super().__init__(LineSplitter(encoding, errors), source=source, name=name)
+        """Begin with nothing; UnknownEncoding for one that does not exist, WrongFigure for a length."""
+        super().__init__(LineSplitter(encoding, errors, longest), source=source, name=name)
         self.encoding = encoding
 
     def _explained(self, error: ValueError) -> Exception:

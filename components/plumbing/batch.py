@@ -23,14 +23,14 @@ class Batch(Component):
     """Puts messages together in tuples, by number, by bytes and by age.
 
     A batch is sent when it holds `size` messages (default 1024); before the message that would bring it
-    to more than `max_bytes`; and `seconds` after its first message came. Without the last two there is
-    no such limit. A single message of more than `max_bytes` is a batch by itself. `measure` gives the
+    to more than `most_bytes`; and `seconds` after its first message came. Without the last two there is
+    no such limit. A single message of more than `most_bytes` is a batch by itself. `measure` gives the
     bytes of a message (default: of bytes, text and arrays as they are).
 
     Example:
         >>> run(Batch(2), [1, 2, 3])["outbox"]
         [(1, 2), (3,)]
-        >>> run(Batch(max_bytes=10), [b"12345", b"67890", b"1"])["outbox"]
+        >>> run(Batch(most_bytes=10), [b"12345", b"67890", b"1"])["outbox"]
         [(b'12345', b'67890'), (b'1',)]
 
     Boxes: "inbox" anything; "outbox" tuples of messages, none empty; "control".
@@ -49,7 +49,7 @@ class Batch(Component):
         self,
         size: int = 1024,
         seconds: float | None = None,
-        max_bytes: int | None = None,
+        most_bytes: int | None = None,
         *,
         measure: Callable[[Any], int] = byte_length,
         name: str | None = None,
@@ -59,12 +59,12 @@ class Batch(Component):
         whole(1, size, "the number of messages in a batch")
         if seconds is not None:
             at_least(0, seconds, "the seconds a batch waits")
-        if max_bytes is not None:
-            whole(1, max_bytes, "the number of bytes in a batch")
+        if most_bytes is not None:
+            whole(1, most_bytes, "the number of bytes in a batch")
         function(measure, "measure= of a Batch")
         self.size = size
         self.seconds = seconds
-        self.max_bytes = max_bytes
+        self.most_bytes = most_bytes
         self.measure = measure
         self._batch: list[Any] = []
         self._bytes = 0
@@ -86,9 +86,9 @@ class Batch(Component):
         yield from sending(self, [tuple(self._batch)] if self._batch else [])
 
     def _take(self, message: object) -> None:
-        if self.max_bytes is not None:
+        if self.most_bytes is not None:
             more = self.measure(message)
-            if self._is_full() or (self._batch and self._bytes + more > self.max_bytes):
+            if self._is_full() or (self._batch and self._bytes + more > self.most_bytes):
                 self._send()
             self._bytes += more
         if not self._batch and self.seconds is not None:
@@ -98,7 +98,7 @@ class Batch(Component):
             self._send()
 
     def _is_full(self) -> bool:
-        return bool(self._batch) and self.max_bytes is not None and self._bytes >= self.max_bytes
+        return bool(self._batch) and self.most_bytes is not None and self._bytes >= self.most_bytes
 
     def _send(self) -> None:
         self.send(tuple(self._batch))

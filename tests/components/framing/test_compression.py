@@ -115,19 +115,19 @@ def test_a_bomb_fills_no_memory(method):
 
 
 def test_a_limit():
-    """Past `limit` it is refused, after exactly so much was given."""
+    """Past `most_bytes` it is refused, after exactly so much was given."""
     got = []
     with pytest.raises(ComponentFailed, match="more than the 100000 bytes that are allowed"):
-        Pipeline(DataSource([bomb("gzip")]), Decompress(limit=100_000), DataSink(got)).run()
+        Pipeline(DataSource([bomb("gzip")]), Decompress(most_bytes=100_000), DataSink(got)).run()
     assert b"".join(got) == bytes(100_000)
 
 
 def test_a_limit_is_a_number_of_bytes():
     """One below 0 or of another type is refused; at the limit itself no empty message is sent."""
     for limit in (-1, 1.5, "9"):
-        with pytest.raises(ValueError, match="limited to 0 bytes or more"):
-            Decompress(limit=limit)
-    decompressor = Decompressor(limit=3)
+        with pytest.raises(ValueError, match="bytes that are decompressed cannot be"):
+            Decompress(most_bytes=limit)
+    decompressor = Decompressor(most_bytes=3)
     packed = gzip.compress(b"one") + gzip.compress(b"two")
     assert decompressor.feed(packed) == [b"one"]
     with pytest.raises(FrameTooLong):

@@ -96,3 +96,12 @@ def test_a_line_has_a_longest_length():
         split([b"1234", b"5678", b"9"], longest=8)
     with pytest.raises(LineTooLong):
         split([b"ok\n123456789"], longest=8)
+
+
+def test_the_longest_line_of_the_component():
+    """It is said as for the other splitters."""
+    whole = [b"fo", b"ur\n"]
+    Pipeline(DataSource(whole), SplitLines(longest=4), DataSink(got := [])).run()
+    assert got == ["four"]
+    with pytest.raises(ComponentFailed, match="more than 4 characters"):
+        Pipeline(DataSource([b"four\nfi", b"ve!\n"]), SplitLines(longest=4), DataSink()).run()

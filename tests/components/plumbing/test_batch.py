@@ -18,7 +18,7 @@ def test_promises():
     """It keeps what every component promises."""
     assert keeps_promises(lambda: Batch(2), range(5)) == [(0, 1), (2, 3), (4,)]
     assert keeps_promises(lambda: Batch(9, 1.0), range(3)) == [(0, 1, 2)]
-    assert keeps_promises(lambda: Batch(max_bytes=2), "abc") == [("a", "b"), ("c",)]
+    assert keeps_promises(lambda: Batch(most_bytes=2), "abc") == [("a", "b"), ("c",)]
 
 
 def test_by_number():
@@ -37,20 +37,20 @@ def test_by_time():
 
 def test_by_bytes():
     """Never more bytes than that, but for a message that alone is more; full ones go at once."""
-    assert run(Batch(max_bytes=5), ["ab", "cde", "f", "toolong", "g"])["outbox"] == [
+    assert run(Batch(most_bytes=5), ["ab", "cde", "f", "toolong", "g"])["outbox"] == [
         ("ab", "cde"),
         ("f",),
         ("toolong",),
         ("g",),
     ]
-    assert run(Batch(max_bytes=2), ["ab", "", "c"])["outbox"] == [("ab",), ("", "c")]
-    came = timed(Batch(max_bytes=2, seconds=9.0), (0.0, "a"), (1.0, "b"), (2.0, "c"), until=3.0)
+    assert run(Batch(most_bytes=2), ["ab", "", "c"])["outbox"] == [("ab",), ("", "c")]
+    came = timed(Batch(most_bytes=2, seconds=9.0), (0.0, "a"), (1.0, "b"), (2.0, "c"), until=3.0)
     assert came == [(1.0, ("a", "b")), (3.0, ("c",))]
 
 
 def test_a_measure_of_ones_own():
     """What a message counts for may be said."""
-    assert run(Batch(max_bytes=3, measure=lambda n: n), [1, 2, 3, 1])["outbox"] == [
+    assert run(Batch(most_bytes=3, measure=lambda n: n), [1, 2, 3, 1])["outbox"] == [
         (1, 2),
         (3,),
         (1,),
@@ -80,7 +80,7 @@ def test_laws(lengths, size, most, room):
     sink = Watched()
     sink.inbox.bound = room
     messages = [bytes(n) for n in lengths]
-    Pipeline(DataSource(messages), Batch(size, max_bytes=most), sink).run()
+    Pipeline(DataSource(messages), Batch(size, most_bytes=most), sink).run()
     assert [one for batch in sink.messages for one in batch] == messages
     assert all(0 < len(batch) <= size for batch in sink.messages)
     if most is not None:
@@ -99,7 +99,7 @@ def test_shutdown_drops_what_it_has():
     [
         (lambda: Batch(0), "messages in a batch cannot be 0: it is 1 or more"),
         (lambda: Batch(1, -1.0), "seconds a batch waits cannot be -1.0"),
-        (lambda: Batch(max_bytes=0), "bytes in a batch cannot be 0"),
+        (lambda: Batch(most_bytes=0), "bytes in a batch cannot be 0"),
     ],
 )
 def test_figures_that_make_no_sense(make, sentence):
@@ -111,7 +111,7 @@ def test_figures_that_make_no_sense(make, sentence):
 def test_what_has_no_bytes():
     """A message that cannot be measured fails it, in a sentence; where none is asked for, none is."""
     with pytest.raises(ComponentFailed, match=r"7 has no length in bytes; say with measure="):
-        run(Batch(max_bytes=9), [7])
+        run(Batch(most_bytes=9), [7])
     assert run(Batch(2), [7, 8])["outbox"] == [(7, 8)]
 
 

@@ -37,7 +37,7 @@ from kamesh.testing import run
     "make",
     [
         Batch,
-        lambda figure: Batch(max_bytes=figure if figure is not None else "none"),
+        lambda figure: Batch(most_bytes=figure if figure is not None else "none"),
         lambda figure: Batch(seconds=figure if figure is not None else "none"),
         FirstOnly,
         Delay,
