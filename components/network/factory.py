@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeAlias
 
 from kamesh import Component
+from kamesh.components.named import is_name, thing_named
 from kamesh.components.network.messages import Peer
 from kamesh.errors import NotSuitable
 
@@ -22,8 +23,13 @@ ProtocolFactory: TypeAlias = Callable[..., Component]  # called with no argument
 class Factory:
     """Makes a protocol for each connection, and says what is wrong with what was made."""
 
-    def __init__(self, protocol: ProtocolFactory) -> None:
-        """Find out how `protocol` wants to be called; NotSuitable if it cannot be."""
+    def __init__(self, protocol: ProtocolFactory | str) -> None:
+        """Find out how `protocol` wants to be called; NotSuitable if it cannot be.
+
+        Text names it: "module:Class", or a component of the library by its name or word.
+        """
+        if isinstance(protocol, str):
+            protocol = _named(protocol)
         self._protocol = protocol
         self.name = _name(protocol)
         if isinstance(protocol, Component):
@@ -59,6 +65,15 @@ class Factory:
                 f"{self.name} gave {made.path}, which is {made.state}: each connection needs a new one"
             )
         return made
+
+
+def _named(name: str) -> ProtocolFactory:
+    if is_name(name):
+        return thing_named(name)  # type: ignore[return-value]  # what it is is looked at next
+    # to find one among all components, each is imported: only for who says no module
+    from kamesh.components.catalogue import catalogue
+
+    return catalogue().find(name).component
 
 
 def _name(protocol: object) -> str:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from kamesh.components.network.factory import Factory, ProtocolFactory
 from kamesh.components.refusing import whole
 from kamesh.components.web.messages import Response
-from kamesh.components.web.routing import Found, named
+from kamesh.components.web.routing import Found
 from kamesh.errors import Ended
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class WebSocket:
 
     def __init__(self, protocol: ProtocolFactory | str, *, longest: int = 1 << 20) -> None:
         """Remember what makes the components; NotSuitable if it makes none."""
-        self.protocol = Factory(named(protocol) if isinstance(protocol, str) else protocol)
+        self.protocol = Factory(protocol)
         whole(1, longest, "the bytes of a message")
         self.longest = longest
 

@@ -13,7 +13,6 @@ Laws
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -109,12 +108,3 @@ def _route(text: str, target: Any) -> _Route:
         pattern += "(?P<rest_of_path>.*)"
     kind = 2 if stem != path else 1 if names else 0
     return _Route(method, re.compile(pattern, re.DOTALL), target, (kind, -len(left)))
-
-
-def named(name: str) -> Any:
-    """Import what "module:name" names; BadRoute if it cannot be had."""
-    module, _, attribute = name.partition(":")
-    try:
-        return getattr(importlib.import_module(module), attribute)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise BadRoute(f"{name!r} cannot be had: {error}") from error

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from functools import partial
@@ -20,11 +19,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kamesh import Component
+from kamesh.components.named import is_name, thing_named
 from kamesh.components.web.conversing import Handler, WebSocket, late, spoken_for
 from kamesh.components.web.files import Files
 from kamesh.components.web.messages import Request, Response
-from kamesh.components.web.routing import BadRoute, Found, named
-from kamesh.errors import NotSuitable
+from kamesh.components.web.routing import BadRoute, Found
+from kamesh.errors import NotSuitable, UnknownName
 
 if TYPE_CHECKING:
     from kamesh.components.web.exchange import Exchange
@@ -35,7 +35,6 @@ __all__ = ["BOXES", "Target", "as_response", "as_target"]
 BOXES = "boxes"  # the target that stands for the server's own boxes
 TEXT = {"content-type": "text/plain; charset=utf-8"}
 JSON = {"content-type": "application/json"}
-_NAMED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*")
 
 
 class Target(Protocol):
@@ -101,8 +100,11 @@ def as_target(route: str, value: object) -> Target:
     """Make a target of what a route was given; BadRoute if it cannot lead there."""
     if value == BOXES:
         return _Boxes()
-    if isinstance(value, str) and _NAMED.fullmatch(value):
-        value = named(value)
+    if is_name(value):
+        try:
+            value = thing_named(str(value))
+        except UnknownName as error:
+            raise BadRoute(f"the route {route!r} leads nowhere: {error}") from error
     if isinstance(value, str | Path):
         return Files(Path(value), route)
     if isinstance(value, WebSocket):
