@@ -30,9 +30,10 @@ __all__ = ["TCPServer", "TLSServer", "UnixServer"]
 class TCPServer(Serving):
     """Serves TCP connections, each with a protocol component of its own.
 
-    `protocol` is a class or a function that makes one: any component that takes the bytes received at
-    its "inbox" and sends bytes to its "outbox", a Pipeline of several too. It is called for each
-    connection, with nothing, or with the `Peer` if it wants one argument.
+    `protocol` is a class or a function that makes one, or its name ("echo", "module:Class"): any
+    component that takes the bytes received at its "inbox" and sends bytes to its "outbox", a Pipeline
+    of several too. It is called for each connection, with nothing, or with the `Peer` if it wants one
+    argument.
 
     `port` 0 takes any that is free (see "outbox"); `host` is loopback unless told otherwise, "" is
     every address of this machine. At most `connections` are served at a time; what comes then is
@@ -60,7 +61,7 @@ class TCPServer(Serving):
 
     def __init__(
         self,
-        protocol: ProtocolFactory,
+        protocol: ProtocolFactory | str,
         port: int = 0,
         host: str = "127.0.0.1",
         *,
@@ -126,7 +127,7 @@ class TLSServer(TCPServer):
 
     def __init__(
         self,
-        protocol: ProtocolFactory,
+        protocol: ProtocolFactory | str,
         port: int = 0,
         host: str = "127.0.0.1",
         *,
@@ -178,7 +179,7 @@ class UnixServer(Serving):
 
     def __init__(
         self,
-        protocol: ProtocolFactory,
+        protocol: ProtocolFactory | str,
         path: str | os.PathLike[str],
         *,
         permissions: int = 0o600,

@@ -83,7 +83,7 @@ class Serving(Component):
 
     def __init__(
         self,
-        protocol: ProtocolFactory,
+        protocol: ProtocolFactory | str,
         *,
         tls: GivenTLS | None = None,
         connections: int = 10_000,

@@ -20,7 +20,7 @@ from typing import Any
 
 from kamesh.errors import KameshError
 
-__all__ = ["BadRoute", "Found", "Routes", "WrongMethod", "named"]
+__all__ = ["BadRoute", "Found", "Routes", "WrongMethod"]
 
 _ROUTE = re.compile(r"(?:([A-Z]+) +)?(/.*)")
 _PART = re.compile(r"\{([A-Za-z_]\w*)\}")
