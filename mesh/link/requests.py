@@ -106,7 +106,7 @@ class Requests:
         """Expect no answer to what was asked, and forget what was asked of us."""
         self._established = False
         for number in self._made:
-            self._fail(number, "connection lost")
+            self._fail(number, "the connection with it was lost before it answered")
         self._made.clear()
         self._given.clear()
 

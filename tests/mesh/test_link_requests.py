@@ -63,7 +63,9 @@ def test_a_lost_connection_answers_what_was_open_and_nothing_is_asked_twice() ->
     pair.settle()
     pair.cut()
     pair.connect()
-    assert pair.said("a", events.Replied) == [events.Replied(number, False, "connection lost")]
+    assert pair.said("a", events.Replied) == [
+        events.Replied(number, False, "the connection with it was lost before it answered")
+    ]
     (asked,) = pair.said("b", events.Requested)
     later = pair.a.request("ps", None, pair.now)
     pair.settle()

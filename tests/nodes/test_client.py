@@ -447,6 +447,25 @@ def test_errors_arrive_as_what_they_are():
     observed(Graphline(A=Source(), B=gated, C=Collector()), test, split=False)
 
 
+def test_a_node_that_is_lost_while_it_is_asked_is_reported_as_such():
+    """What is asked of a node that goes away is no answer of it, and costs no other node's report."""
+
+    async def test(client: Client, mesh: Mesh, network: Network) -> None:
+        assert {report.state for report in await client.nodes()} == {"running"}
+        asking = asyncio.ensure_future(client.nodes())
+        await asyncio.sleep(0)
+        network.reset("observer", "a")
+        reports = {report.name: report.state for report in await asking}
+        assert reports == {"a": "unreachable", "b": "running"}
+        with pytest.raises(NoAnswer, match="node b: the connection with it was lost before"):
+            asking = asyncio.ensure_future(client.ask("b", "report", None))
+            await asyncio.sleep(0)
+            network.reset("observer", "b")
+            await asking
+
+    observed(linked(Source(), Gated(open=True)), test)
+
+
 def test_refusals_on_the_wire():
     """Golden bytes: the numbers of refusals and the shape of a gap are what they always were."""
     for error, number in (
