@@ -210,7 +210,10 @@ def find_run(name: str | None = None) -> Run:
     if name is None and len(runs) == 1:
         return runs[0]
     if name is None:
-        raise UnknownName(f"several runs are going on, say which: --run {' or --run '.join(names)}")
+        raise UnknownName(
+            f"several runs are going on, {' and '.join(names)}: say which with --run NAME (for down: "
+            f"its NAME alone)"
+        )
     if name not in names:
         raise UnknownName(
             f"no run is called {name!r}{did_you_mean(name, names)}; there is: {', '.join(names)}"

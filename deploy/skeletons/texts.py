@@ -191,7 +191,8 @@ README = Template('''\
 
 Components for [kamesh](https://pypi.org/project/kamesh).
 
-    python3 -m venv .venv && . .venv/bin/activate
+In the environment that kamesh is installed in:
+
     pip install -e ".[dev]"
     pytest
     kamesh components Numbered       # yours is among them

@@ -172,7 +172,7 @@ def test_which_of_several_runs(terminal, run):
     """With several runs going on one is named; a wrong name is a mistake."""
     create_run("other", "up")
     assert terminal("graph") == Exit.MISTAKE
-    assert "several runs are going on, say which: --run show or --run other" in terminal.err
+    assert "several runs are going on, show and other: say which with --run NAME" in terminal.err
     assert terminal("graph", "--run", "othr") == Exit.MISTAKE
     assert "did you mean 'other'?" in terminal.err
     assert terminal("graph", "--run", "other") == Exit.OK

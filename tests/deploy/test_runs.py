@@ -234,7 +234,7 @@ def test_finding_one_of_several(top):
     create_run("studio", "up")
     assert find_run("studio").kind == "up"
     with pytest.raises(
-        UnknownName, match="several runs are going on, say which: --run hello or --run studio"
+        UnknownName, match="several runs are going on, hello and studio: say which"
     ):
         find_run()
     with pytest.raises(
