@@ -1,7 +1,7 @@
-"""What components refuse when they are made: figures, names and functions that make no sense.
+"""What components refuse: figures, names and functions that make no sense, and messages that are no bytes.
 
 Law: a mistake that can be seen at construction is refused there, in one plain sentence that says what
-would be right.
+would be right; each is a KameshError.
 """
 
 from __future__ import annotations
@@ -14,7 +14,9 @@ from typing import Any
 from kamesh.errors import KameshError, NameTaken, NotSuitable
 
 __all__ = [
+    "NotBytes",
     "WrongFigure",
+    "as_bytes",
     "at_least",
     "between",
     "box_names",
@@ -30,6 +32,19 @@ BOXES = 4096  # of one part: a number of more is a slip
 
 class WrongFigure(KameshError, ValueError):
     """A number or a word was given that makes no sense where it stands."""
+
+
+class NotBytes(NotSuitable):
+    """Something else was sent to what takes bytes."""
+
+
+def as_bytes(message: object, who: str) -> bytes:
+    """Give the bytes of bytes, bytearray or memoryview; NotBytes in the name of `who` otherwise."""
+    if isinstance(message, bytes | bytearray | memoryview):
+        return bytes(message)
+    way_out = "; str.encode makes bytes of it" if isinstance(message, str) else ""
+    kind = type(message).__name__
+    raise NotBytes(f"{who} takes bytes, and was sent a message of the type {kind}{way_out}")
 
 
 def at_least(least: float, value: float, what: str) -> None:

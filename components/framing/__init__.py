@@ -33,7 +33,6 @@ from kamesh.components.framing.incremental import (
     FrameTooLong,
     FramingError,
     Incremental,
-    NotBytes,
 )
 from kamesh.components.framing.jsonlines import JoinJSON, JSONJoiner, JSONSplitter, SplitJSON
 from kamesh.components.framing.lines import (
@@ -76,6 +75,7 @@ from kamesh.components.framing.records import (
     RecordSplitter,
     SplitRecords,
 )
+from kamesh.components.refusing import NotBytes
 
 __all__ = [
     "BadFrame",

@@ -19,11 +19,10 @@ from kamesh.components.framing.incremental import (
     LONGEST,
     FrameTooLong,
     Incremental,
-    as_bytes,
     checked_limit,
     given_bytes,
 )
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, as_bytes
 
 __all__ = ["MARKER", "Chunker", "DataChunker", "DataDeChunker", "DeChunker"]
 

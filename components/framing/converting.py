@@ -13,7 +13,8 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import Any, ClassVar, Generic, TypeVar
 
 from kamesh import Component, ThreadedComponent
-from kamesh.components.framing.incremental import FramingError, Incremental, as_bytes
+from kamesh.components.framing.incremental import FramingError, Incremental
+from kamesh.components.refusing import as_bytes
 from kamesh.components.sending import sending, shut_down
 
 __all__ = ["Held", "Joining", "Splitting", "ThreadedConverting", "gathered", "named", "whole"]

@@ -22,8 +22,6 @@ __all__ = [
     "FrameTooLong",
     "FramingError",
     "Incremental",
-    "NotBytes",
-    "as_bytes",
     "checked_limit",
     "given_bytes",
 ]
@@ -48,10 +46,6 @@ class BadFrame(FramingError):
 
 class CutShort(FramingError, EOFError):
     """A stream ended in the middle of a frame."""
-
-
-class NotBytes(KameshError, TypeError):
-    """Something else was sent to what takes bytes."""
 
 
 class Incremental(Generic[Given, Made]):
@@ -97,15 +91,6 @@ class Incremental(Generic[Given, Made]):
     def _refuse_after_mistake(self) -> None:
         if self._mistake is not None:
             raise self._mistake
-
-
-def as_bytes(message: object, who: str) -> bytes:
-    """Give the bytes of bytes, bytearray or memoryview; NotBytes in the name of `who` otherwise."""
-    if isinstance(message, bytes | bytearray | memoryview):
-        return bytes(message)
-    way_out = "; str.encode makes bytes of it" if isinstance(message, str) else ""
-    kind = type(message).__name__
-    raise NotBytes(f"{who} takes bytes, and was sent a message of the type {kind}{way_out}")
 
 
 def given_bytes(given: bytes | str, what: str) -> bytes:

@@ -1,8 +1,6 @@
 """Netstrings: each frame as `length:bytes,` (D. J. Bernstein, 1997).
 
-Laws
-1. A length that is too large or no number is refused when it is read.
-2. What is kept is at most one unfinished frame.
+Law: a length that is too large or no number is refused when it is read.
 """
 
 from __future__ import annotations
@@ -14,11 +12,10 @@ from kamesh.components.framing.converting import Joining, Splitting
 from kamesh.components.framing.incremental import (
     LONGEST,
     BadFrame,
-    CutShort,
     FrameTooLong,
     Incremental,
-    checked_limit,
 )
+from kamesh.components.framing.lengths import LengthPrefixed
 
 __all__ = ["JoinNetstrings", "NetstringJoiner", "NetstringSplitter", "SplitNetstrings"]
 
@@ -26,58 +23,26 @@ __all__ = ["JoinNetstrings", "NetstringJoiner", "NetstringSplitter", "SplitNetst
 COMMA = ord(",")
 
 
-class NetstringSplitter(Incremental[bytes, bytes]):
+class NetstringSplitter(LengthPrefixed):
     """Takes bytes, gives the netstrings in them.
 
     Example: `NetstringSplitter().feed(b"3:one,3:t") == [b"one"]`.
     """
 
+    _what: ClassVar = "netstring"
+    _behind: ClassVar = 1
+
     def __init__(self, longest: int = LONGEST) -> None:
         """Begin before the first frame, of at most `longest` bytes."""
-        self._longest = checked_limit(longest)
+        super().__init__(longest)
         self._digits = len(str(longest))
-        self._kept = bytearray()
-        self._length: int | None = None  # of the frame that is coming
-        self._number = 0
 
-    def pieces(self, given: bytes) -> Iterator[bytes]:
-        """Take `given`; give the frames that are complete now."""
-        kept = self._kept
-        kept += given
-        at = 0
-        try:
-            while True:
-                if self._length is None:
-                    begin = self._begin(at)
-                    if begin is None:
-                        return
-                    self._length, at = begin
-                end = at + self._length
-                if len(kept) <= end:
-                    return
-                if kept[end] != COMMA:
-                    raise BadFrame(
-                        f"netstring {self._number + 1} does not end with a comma after the "
-                        f"{self._length} bytes it announces: this does not seem to be a stream of "
-                        f"netstrings"
-                    )
-                frame = bytes(kept[at:end])
-                at = end + 1
-                self._length = None
-                self._number += 1
-                yield frame
-        finally:
-            del kept[:at]
-
-    def rest(self) -> Iterator[bytes]:
-        """Raise CutShort unless the stream ended between two frames."""
-        if self._kept or self._length is not None:
-            announced = "" if self._length is None else f" of the {self._length} it announces"
-            raise CutShort(
-                f"the stream ended in the middle of netstring {self._number + 1}: "
-                f"{len(self._kept)} bytes{announced} were left"
+    def _check_end(self, end: int, length: int) -> None:
+        if self._kept[end] != COMMA:
+            raise BadFrame(
+                f"netstring {self._number + 1} does not end with a comma after the {length} bytes it "
+                f"announces: this does not seem to be a stream of netstrings"
             )
-        yield from ()
 
     def _begin(self, at: int) -> tuple[int, int] | None:
         """Give the length that stands at `at`, and where its frame begins; None if it is not whole."""

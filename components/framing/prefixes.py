@@ -1,8 +1,6 @@
 """Length prefixes: each frame behind its length in bytes.
 
-Laws
-1. A length that is too large is refused when it is read, before anything is kept for it.
-2. What is kept is at most one unfinished frame and its length.
+Law: what comes out of one end is what went in at the other, whatever the size of the lengths.
 """
 
 from __future__ import annotations
@@ -15,11 +13,10 @@ from kamesh.components.framing.converting import Joining, Splitting
 from kamesh.components.framing.incremental import (
     LONGEST,
     BadFrame,
-    CutShort,
     FrameTooLong,
     Incremental,
-    checked_limit,
 )
+from kamesh.components.framing.lengths import LengthPrefixed
 from kamesh.components.refusing import WrongFigure
 
 __all__ = ["JoinPrefixed", "PrefixJoiner", "PrefixSplitter", "SplitPrefixed"]
@@ -32,7 +29,7 @@ ORDERS: Mapping[Order, str] = {"big": ">", "little": "<"}
 MOST_OF_A_VARINT = 10  # bytes: 64 bits, seven in each
 
 
-class PrefixSplitter(Incremental[bytes, bytes]):
+class PrefixSplitter(LengthPrefixed):
     r"""Takes bytes, gives the frames in them, each of which stands behind its length.
 
     Example: `PrefixSplitter(2).feed(b"\0\3one\0\3t") == [b"one"]`. Arguments as SplitPrefixed has
@@ -44,47 +41,7 @@ class PrefixSplitter(Incremental[bytes, bytes]):
         _check(size, order)
         form = ORDERS[order] + FORMS.get(size, "")
         self._fixed = struct.Struct(form) if size != "varint" else None
-        self._longest = checked_limit(longest)
-        self._kept = bytearray()
-        self._length: int | None = None  # of the frame that is coming
-        self._number = 0
-
-    def pieces(self, given: bytes) -> Iterator[bytes]:
-        """Take `given`; give the frames that are complete now."""
-        kept = self._kept
-        kept += given
-        at = 0
-        try:
-            while True:
-                if self._length is None:
-                    begin = self._begin(at)
-                    if begin is None:
-                        return
-                    self._length, at = begin
-                end = at + self._length
-                if len(kept) < end:
-                    return
-                frame = bytes(kept[at:end])
-                at = end
-                self._length = None
-                self._number += 1
-                yield frame
-        finally:
-            del kept[:at]
-
-    def rest(self) -> Iterator[bytes]:
-        """Raise CutShort unless the stream ended between two frames."""
-        if self._length is not None:
-            raise CutShort(
-                f"the stream ended in the middle of frame {self._number + 1}: it has "
-                f"{self._length} bytes, and {len(self._kept)} of them came"
-            )
-        if self._kept:
-            raise CutShort(
-                f"the stream ended in the middle of the length of frame {self._number + 1}: "
-                f"{len(self._kept)} bytes of it came"
-            )
-        yield from ()
+        super().__init__(longest)
 
     def _begin(self, at: int) -> tuple[int, int] | None:
         """Give the length that stands at `at`, and where its frame begins; None if it is not whole."""

@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from kamesh.components.network.stream import Stream, as_bytes
+from kamesh.components.network.stream import Stream
 from kamesh.components.network.trouble import trouble
+from kamesh.components.refusing import as_bytes
 from kamesh.errors import NotSuitable
 from kamesh.inbox import Inbox
 from kamesh.outbox import Outbox

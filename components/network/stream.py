@@ -15,12 +15,13 @@ from __future__ import annotations
 
 import asyncio
 
+from kamesh.components.refusing import as_bytes
 from kamesh.errors import NotSuitable
 from kamesh.inbox import Inbox
 from kamesh.outbox import Feed, Outbox
 from kamesh.owner import UNLIMITED
 
-__all__ = ["AHEAD", "Stream", "as_bytes"]
+__all__ = ["AHEAD", "Stream"]
 
 AHEAD = 1 << 18  # bytes that may have been received and not been taken
 PIECE = 1 << 16  # bytes received at a time
@@ -177,14 +178,3 @@ class Stream(asyncio.BufferedProtocol):
     def room(self) -> int:
         """Say that there is always room to look."""
         return UNLIMITED
-
-
-def as_bytes(data: object, who: str) -> bytes:
-    """Give `data` as bytes; NotSuitable if it is not of bytes."""
-    if isinstance(data, bytes):
-        return data
-    if isinstance(data, bytearray | memoryview):
-        return bytes(data)
-    raise NotSuitable(
-        f"{who} was to send {data!r:.60}: only bytes go over a network (text: .encode())"
-    )

@@ -163,8 +163,7 @@ def test_what_is_not_bytes(name):
         (lambda: SplitPrefixed(1, source="a.bin"), b"\3one\3tw", b"one",
          "a.bin: the stream ended in the middle of frame 2: it has 3 bytes, and 2 of them came"),
         (lambda: SplitNetstrings(source="a.bin"), b"3:one,3:tw", b"one",
-         "a.bin: the stream ended in the middle of netstring 2: 2 bytes of the 3 it announces were "
-         "left"),
+         "a.bin: the stream ended in the middle of netstring 2: it has 3 bytes, and 2 of them came"),
         (lambda: SplitRecords(3, source="a.bin"), b"onetw", b"one",
          "a.bin: the stream ended in the middle of record 2: 2 of its 3 bytes came"),
         (lambda: SplitDelimited(b";", last="refuse", source="a.bin"), b"one;tw", b"one",

@@ -207,7 +207,7 @@ def test_a_protocol_that_sends_text_is_told_what_goes_over_a_network(caplog):
     with serving(server) as where, connected(where) as one:
         assert all_of(one) == b""
         assert comes(lambda: server.details()["failed"] == 1)
-    assert "only bytes go over a network (text: .encode())" in caplog.text
+    assert "takes bytes, and was sent a message of the type str; str.encode makes bytes of it" in caplog.text
 
 
 def test_a_protocol_that_raises_ends_its_connection_only(caplog):
