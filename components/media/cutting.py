@@ -21,7 +21,6 @@ LARGEST = 64 << 20
 PACKET = 188  # bytes of MPEG-TS
 TABLES = {0x0000, 0x0011, 0x1000}  # the PIDs of PAT, SDT and PMT, as FFmpeg numbers them
 SEGMENT, CLUSTER = 0x18538067, 0x1F43B675
-LEFT_OUT = {0x1C53BB6B, 0x1254C367, 0xEC}  # cues, tags, and what is void
 SIMPLE_BLOCK, BLOCK_GROUP = 0xA3, 0xA0
 FIRST_VIDEO = 1  # the number of the track whose key frames are places to begin
 PAGE_HEAD = 27
@@ -72,7 +71,7 @@ class ClusterCutter:
             del self._buffer[: begin + size]
             if name == CLUSTER:
                 out += self._cluster(whole, whole[begin:], pts)
-            elif name not in LEFT_OUT:
+            else:  # of the head, which says where in it each is; or of the end, which nobody needs
                 self._to_head(whole)
         return out
 

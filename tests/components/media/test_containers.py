@@ -244,6 +244,20 @@ def test_a_viewer_may_begin_at_each_key_piece(container, programme):
         assert read(data)[0] == list(range(first, 60))
 
 
+@pytest.mark.parametrize("container", ["matroska", "webm"])
+def test_ffprobe_has_nothing_to_say_of_what_is_live(container, tmp_path):
+    """The head is whole: what it says of places in itself is so."""
+    pieces = live(container, *PROGRAMMES["open"])
+    (tmp_path / "live").write_bytes(b"".join(piece.data for piece in pieces))
+    try:
+        done = subprocess.run(
+            ["ffprobe", "-v", "warning", tmp_path / "live"], capture_output=True, timeout=60
+        )
+    except FileNotFoundError:
+        pytest.skip("ffprobe is not installed")
+    assert done.stderr == b""
+
+
 def test_pieces_come_while_the_stream_goes_on():
     """By the middle of the stream about half of the pieces have come: nothing waits for the end."""
     header, packets = PROGRAMMES["open"]
