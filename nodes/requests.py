@@ -22,7 +22,7 @@ from kamesh.wiring import unlink
 if TYPE_CHECKING:
     from kamesh.nodes.node import Node
 
-__all__ = ["Requests", "report_of"]
+__all__ = ["Requests"]
 
 
 class Requests:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -26,6 +27,7 @@ FOLDERS = {
 }
 FLOORS = ["kamesh", "kamesh.components", "kamesh.nodes", "kamesh.deploy"]  # from the ground up
 LINES = 400
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 FORBIDDEN = {"pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle", "yaml"}
 SANS_IO = ("kamesh.codec", "kamesh.link", "kamesh.membership")
 DOES_IO = {"socket", "select", "selectors", "asyncio", "zmq", "zeroconf", "subprocess", "ssl"}
@@ -192,6 +194,29 @@ def test_library_components_are_documented(component: type[Component]) -> None:
     said = inspect.getdoc(component) or ""
     assert "Example" in said
     assert "ends" in said.lower()
+
+
+def test_what_a_file_gives_others_is_used_by_others() -> None:
+    """A function or a constant in `__all__` is named by another file or a test; else it is its own."""
+    texts = {FILES[name]: text for name, text in TEXTS.items()}
+    texts |= {test: test.read_text() for test in TESTS}
+    said = {file: set(re.findall(r"\w+", text)) for file, text in texts.items()}
+    unused = []
+    for name, file in FILES.items():
+        functions = {node.name for node in TREES[name].body if isinstance(node, FUNCTIONS)}
+        given = [] if file.name == "__init__.py" else _all_of(TREES[name])
+        for each in given:
+            ours = each in functions or each.isupper()
+            if ours and not any(each in words for other, words in said.items() if other != file):
+                unused.append(f"{name}.{each}")
+    assert unused == []
+
+
+def _all_of(tree: ast.Module) -> list[str]:
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return list(ast.literal_eval(node.value))
+    return []
 
 
 @pytest.mark.parametrize("file", TESTS, ids=lambda file: str(file.relative_to(ROOT)))

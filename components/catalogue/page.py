@@ -19,7 +19,7 @@ from kamesh.components.catalogue.entries import Entry
 from kamesh.components.oneline.words import WORDS
 from kamesh.owner import DEFAULT_BOUND
 
-__all__ = ["Page", "page_of", "word_for"]
+__all__ = ["Page", "page_of"]
 
 PARTS = re.compile(r"(?:^|(?<=[.;] ))(Example|Boxes|How it ends)[^:\n]{0,40}:", re.MULTILINE)
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kamesh.components.coupling.log import Log
     from kamesh.components.coupling.statuses import Statuses
 
-__all__ = ["RETRY", "RETRY_MOST", "WINDOW", "CouplingRefused", "Peer", "ReplicaSide"]
+__all__ = ["RETRY", "WINDOW", "CouplingRefused", "Peer", "ReplicaSide"]
 
 WINDOW = 256  # records of one session on their way or pending
 RETRY = 2.0  # seconds until an unanswered question is asked again; doubled each time

@@ -24,7 +24,7 @@ from kamesh.components.framing.incremental import (
 )
 from kamesh.components.refusing import WrongFigure, as_bytes
 
-__all__ = ["MARKER", "Chunker", "DataChunker", "DataDeChunker", "DeChunker"]
+__all__ = ["Chunker", "DataChunker", "DataDeChunker", "DeChunker"]
 
 MARKER = b"X" * 24  # as Kamaelia has it
 ESCAPED = re.compile(rb"%([0-9A-F]{2})?")

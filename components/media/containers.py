@@ -10,7 +10,7 @@ Laws
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, BinaryIO
@@ -24,11 +24,24 @@ from kamesh.components.media.startcodes import parameter_sets
 from kamesh.components.media.tracks import track_heads
 from kamesh.components.media.trouble import MediaError, because
 
-__all__ = ["ContainerMuxer"]
+__all__ = ["ContainerMuxer", "WriteTo"]
 
 LOOK_AHEAD = 500  # packets held while what the container must know has not come
 HEAD_ONLY = {"analyzeduration": "0", "probesize": "32"}
 IN_BAND = ("h264", "hevc", "aac")  # codecs whose own head may come with the packets alone
+
+
+class WriteTo:
+    """A file object, for PyAV, whose bytes go to a function."""
+
+    def __init__(self, write: Callable[[bytes], None]) -> None:
+        """Hand all of them to `write`."""
+        self._write = write
+
+    def write(self, data: bytes) -> int:
+        """Hand over `data`."""
+        self._write(data)
+        return len(data)
 
 
 class ContainerMuxer:

@@ -19,7 +19,7 @@ from kamesh.components.media.trouble import MediaError, because
 from kamesh.components.refusing import WrongFigure, more_than
 from kamesh.outbox import Outbox
 
-__all__ = ["DEVICE_KINDS", "DeviceSource", "device_kinds"]
+__all__ = ["DeviceSource", "device_kinds"]
 
 DEVICE_KINDS = (
     "alsa", "android_camera", "avfoundation", "bktr", "decklink", "dshow", "fbdev", "gdigrab",

@@ -18,7 +18,7 @@ from av.filter import Graph
 from kamesh.components.media.filterwords import FilterWord, filter_words, open_labels
 from kamesh.components.media.trouble import MediaError, because
 
-__all__ = ["PICTURES", "SINKS", "SOUND", "SOURCES", "Built", "Pads", "listening", "pads_of"]
+__all__ = ["PICTURES", "SINKS", "SOUND", "SOURCES", "Built", "listening", "pads_of"]
 
 PICTURES, SOUND = "video", "audio"
 SOURCES = {PICTURES: "buffer", SOUND: "abuffer"}

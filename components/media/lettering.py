@@ -14,7 +14,7 @@ from math import cos, radians, sin
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ALPHABET", "GRID_HEIGHT", "text_width", "write"]
+__all__ = ["ALPHABET", "text_width", "write"]
 
 Ink = NDArray[np.float32]
 Stroke = tuple[tuple[float, float], ...]

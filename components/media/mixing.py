@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from kamesh.components.media.gains import Rows
 
-__all__ = ["RELEASE", "Desk", "Limiter", "Samples", "mixed", "spread"]
+__all__ = ["Desk", "Limiter", "Samples", "mixed", "spread"]
 
 Samples = NDArray[np.float32]
 

@@ -6,11 +6,11 @@ anew begins a new container, with a head of its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.media.containers import ContainerMuxer
+from kamesh.components.media.containers import ContainerMuxer, WriteTo
 from kamesh.components.media.cutting import ClusterCutter, Cutter, PageCutter, TableCutter
 from kamesh.components.media.fragments import FragmentCutter
 from kamesh.components.media.livewords import LIVE
@@ -45,7 +45,7 @@ class LiveMuxer:
         """Take the streams to come; give what is left of those before."""
         yield from self.finish()
         self._cutter = _cutter(self._container, header)
-        self._muxer = ContainerMuxer(_Writes(self._take), self._container, self._options)
+        self._muxer = ContainerMuxer(WriteTo(self._take), self._container, self._options)
         self._muxer.begin(header)
         self._units = [info.time_base for info in header.streams]
 
@@ -84,14 +84,3 @@ def _cutter(container: str, header: StreamHeader) -> Cutter:
         case "mp4":
             return FragmentCutter()
     return TableCutter()
-
-
-class _Writes:
-    """A file object, for PyAV, whose bytes go to a function."""
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-
-    def write(self, data: bytes) -> int:
-        self._write(data)
-        return len(data)

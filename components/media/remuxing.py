@@ -16,6 +16,7 @@ from av.container import InputContainer, OutputContainer
 
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.media.adts import ADTS_HEAD, adts_config
+from kamesh.components.media.containers import WriteTo
 from kamesh.components.media.decoders import padded_packet
 from kamesh.components.media.fragments import FragmentCutter
 from kamesh.components.media.mpegts import PACKET, is_transport_stream
@@ -51,7 +52,7 @@ def _copied(source: InputContainer) -> Iterator[Preamble | Chunk]:
     pieces: list[Preamble | Chunk] = []
     cutter = FragmentCutter()
     time = 0.0
-    writes = _Writes(lambda data: pieces.extend(cutter.feed(data, time)))
+    writes = WriteTo(lambda data: pieces.extend(cutter.feed(data, time)))
     streams = [s for s in source.streams if s.type in ("video", "audio")]
     if not streams:
         raise ValueError("this transport stream has neither pictures nor sound")
@@ -141,14 +142,3 @@ class _Reads:
         data = data or self._read(size)
         self._given += len(data)
         return data
-
-
-class _Writes:
-    """A file object, for PyAV, whose bytes go to a function."""
-
-    def __init__(self, write: Callable[[bytes], None]) -> None:
-        self._write = write
-
-    def write(self, data: bytes) -> int:
-        self._write(data)
-        return len(data)

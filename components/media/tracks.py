@@ -13,7 +13,7 @@ import struct
 
 from kamesh.components.media.messages import AudioInfo, StreamHeader, StreamInfo, VideoInfo
 
-__all__ = ["CODEC_IDS", "track_heads"]
+__all__ = ["track_heads"]
 
 CODEC_IDS = {
     "h264": "V_MPEG4/ISO/AVC", "hevc": "V_MPEGH/ISO/HEVC", "vp8": "V_VP8", "vp9": "V_VP9",

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from kamesh.components.network.messages import Peer
 
-__all__ = ["peer_of", "subject_of"]
+__all__ = ["peer_of"]
 
 
 class Transport(Protocol):

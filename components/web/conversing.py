@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kamesh.components.web.exchange import Exchange
     from kamesh.components.web.server import HTTPServer
 
-__all__ = ["Handler", "WebSocket", "first_of", "late", "spoken_for"]
+__all__ = ["Handler", "WebSocket", "late", "spoken_for"]
 
 TEXT = {"content-type": "text/plain; charset=utf-8"}
 MISTAKE = "this server has made a mistake; its log says which\n"
@@ -80,7 +80,7 @@ class WebSocket:
                 await socket.send(message)
 
         try:
-            await first_of(hear(), say())
+            await _first_of(hear(), say())
         finally:
             server.end(child)
             await socket.close(1011 if child.failed else 1001 if server.ending else 1000)
@@ -112,7 +112,7 @@ async def spoken_for(
 ) -> None:
     """Feed a component and send what it answers, until the answer is whole."""
     try:
-        await first_of(feed, _say(server, exchange, child), last=True)
+        await _first_of(feed, _say(server, exchange, child), last=True)
     except BaseException:
         server.end(child, at_once=True)
         raise
@@ -168,7 +168,7 @@ def _piece(child: Child, message: object) -> bytes:
     )
 
 
-async def first_of(
+async def _first_of(
     one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None], *, last: bool = False
 ) -> None:
     """Run both until one of them is over (with `last`, the second one), or raises."""

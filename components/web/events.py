@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from kamesh.components.web.exchange import Exchange
     from kamesh.components.web.session import Session
 
-__all__ = ["EventClient", "EventServer", "as_event"]
+__all__ = ["EventClient", "EventServer"]
 
 HEARTBEAT = 15.0  # seconds after which a viewer to whom nothing is sent gets a comment
 STREAM = {
@@ -48,7 +48,7 @@ STREAM = {
 PLAIN = {"content-type": "text/plain; charset=utf-8"}
 
 
-def as_event(message: object) -> Event:
+def _as_event(message: object) -> Event:
     """Make an event: of an Event, of text, or of what JSON can say; TypeError for anything else."""
     if isinstance(message, Event):
         return message
@@ -117,7 +117,7 @@ class EventServer(WebServer):
     async def serve(self) -> None:
         """Put what comes into the history."""
         async for message in self.inbox:
-            self.history.put(as_event(message))
+            self.history.put(_as_event(message))
             self._waiters.let_go()
 
     async def close(self) -> None:

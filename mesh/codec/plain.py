@@ -35,7 +35,7 @@ from kamesh.codec.kinds import (
 )
 from kamesh.codec.wire import Code
 
-__all__ = ["FRACTION_BITS", "MAX_DIGITS"]
+__all__: list[str] = []
 
 _Pack = Callable[[Any, Packing], bytes]
 _Unpack = Callable[[bytes, Unpacking], Any]
