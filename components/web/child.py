@@ -4,8 +4,9 @@ Laws
 1. What is put in waits for room, and what it sends waits to be got: back-pressure from end to end.
 2. Its failure is logged with its name and is nobody else's; it ends no later than who runs it.
 3. One whose connection is over is told to finish: it takes what came before the end. Shutdown is for
-   one whose answer nobody can get any more, and for those whose server ends. If it has not ended GRACE
+   one in the middle of an answer to nobody, and for those whose server ends. If it has not ended GRACE
    seconds later, it is ended.
+4. What broke off ends its inbox with a failure, so that it is not taken for whole.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import asyncio
 import logging
 from typing import Any
 
-from kamesh import Component, ProducerFinished, Shutdown
+from kamesh import Component, Failure, ProducerFinished, Shutdown
 from kamesh.errors import Ended, NotSuitable
 from kamesh.inbox import Inbox
 from kamesh.outbox import Outbox
@@ -29,7 +30,6 @@ __all__ = ["Child", "Children"]
 log = logging.getLogger("kamesh")
 
 GRACE = 5.0  # seconds it has to end when it is told to
-GONE = "the connection is over"
 AHEAD = 16  # messages of its own that wait to be got
 
 
@@ -129,17 +129,21 @@ class Child:
         """Whether it has raised."""
         return self._strand.failure is not None
 
-    def finish(self) -> None:
-        """End what is put in."""
-        self.into.finish()
+    def finish(self, broken: str = "") -> None:
+        """End what is put in; `broken` says why if it is not whole."""
+        failure = Failure(self.path, "ConnectionError", broken, says_all=True) if broken else None
+        self.into.finish(failure)
 
-    async def end(self, *, at_once: bool = False) -> None:
-        """Have it finish, or stop at once, now that nobody listens to it; return when it has."""
-        self.finish()
+    async def end(self, broken: str = "") -> None:
+        """Have it finish, now that nobody listens to it; return when it has.
+
+        With `broken`, why nobody gets the rest of its answer, it is to stop.
+        """
+        self.finish(broken)
         self.out_of.close()
         control = self._strand.inboxes.get("control")
         if not self.over and control is not None:
-            control.deliver(Shutdown(GONE) if at_once else ProducerFinished(GONE))
+            control.deliver(Shutdown(broken) if broken else ProducerFinished(self.path))
         try:
             async with asyncio.timeout(GRACE):
                 while not self.over:

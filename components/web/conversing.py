@@ -4,9 +4,9 @@ Laws
 1. A handler that is a component gets the request, then its body as it comes, each piece when there is
    room for it; what it sends goes to the client no faster than the client takes it.
 2. When either side is gone the other is told. A component of a WebSocket is told to finish, as over TCP:
-   it takes what came before the close. One that answers a request is told Shutdown if its client is gone:
-   there is nobody to answer. A client is told by the end of its connection, an abrupt one if the
-   component has failed.
+   it takes what came before the close. So is one that was asked by a request; but one in the middle of
+   its answer is told Shutdown, for nobody hears the rest. A client is told by the end of its connection,
+   an abrupt one if the component has failed.
 3. What cannot make a component for a connection is refused when the server is made.
 """
 
@@ -31,6 +31,7 @@ __all__ = ["Handler", "WebSocket", "late", "spoken_for"]
 
 TEXT = {"content-type": "text/plain; charset=utf-8"}
 MISTAKE = "this server has made a mistake; its log says which\n"
+GONE = "the client is gone"
 HEARTBEAT = 30.0  # seconds between two pings of a WebSocket
 
 
@@ -64,7 +65,7 @@ class WebSocket:
             async for message in socket:
                 if not await child.put(message):
                     break
-            child.finish()
+            child.finish(socket.broken)
 
         async def say() -> None:
             while True:
@@ -81,6 +82,9 @@ class WebSocket:
 
         try:
             await _first_of(hear(), say())
+        except (ConnectionError, asyncio.CancelledError):
+            child.finish(GONE)
+            raise
         finally:
             server.end(child)
             await socket.close(1011 if child.failed else 1001 if server.ending else 1000)
@@ -113,8 +117,10 @@ async def spoken_for(
     """Feed a component and send what it answers, until the answer is whole."""
     try:
         await _first_of(feed, _say(server, exchange, child), last=True)
-    except BaseException:
-        server.end(child, at_once=True)
+    except BaseException as error:
+        gone = isinstance(error, ConnectionError | asyncio.CancelledError)
+        child.finish(GONE if gone else str(error))
+        server.end(child, GONE if exchange.begun else "")
         raise
     server.end(child)
 

@@ -184,15 +184,26 @@ class Socket:
         self._raw = raw
         self._idle = idle
         self.peer = peer_of(raw)
+        self.broken = ""  # why it is over, if the other end has not closed it
 
     def __aiter__(self) -> AsyncIterator[str | bytes]:
         """Give messages until it is closed."""
         return self._messages()
 
     async def _messages(self) -> AsyncIterator[str | bytes]:
-        async for message in self._raw:
-            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY):
-                yield message.data
+        while True:
+            message = await self._raw.receive()
+            match message.type:
+                case WSMsgType.TEXT | WSMsgType.BINARY:
+                    yield message.data
+                case WSMsgType.CLOSE | WSMsgType.CLOSING:
+                    return
+                case WSMsgType.ERROR:
+                    self.broken = f"{self.peer} was let go: {message.data}"
+                    return
+                case _:
+                    self.broken = f"{self.peer} is gone, and has not closed its WebSocket"
+                    return
 
     async def send(self, message: str | bytes) -> None:
         """Send a message; ConnectionError if it is closed, or the other end takes nothing."""

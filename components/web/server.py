@@ -165,10 +165,10 @@ class HTTPServer(WebServer):
         finally:
             self._asked.pop(request.number, None)
 
-    def end(self, child: Child, *, at_once: bool = False) -> None:
-        """Have a component end whose connection is over: `at_once` if nobody can get its answer."""
+    def end(self, child: Child, broken: str = "") -> None:
+        """Have a component end whose connection is over; `broken` says why nobody gets its answer."""
         if not child.over:
-            task = asyncio.create_task(child.end(at_once=at_once))
+            task = asyncio.create_task(child.end(broken))
             self._ends.add(task)
             task.add_done_callback(self._ends.discard)
 
