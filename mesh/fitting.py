@@ -2,7 +2,7 @@
 
 A component may declare a format for a box of its own: `formats = {"inbox": ..., "outbox": ...}`, on
 its class or, where its arguments decide, on itself. What a format is, is no business of the mesh: it
-has a method `misfit(takes)` (see `Format`). `kamesh.components.media.formats` has those of media.
+has a method `misfit(takes)` (see `Format`). `kamesh.components.formats` has those of media.
 
 Laws
 1. A linkage is looked at when it is made, from the outbox that sends to the inbox that receives,

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import NotInstalled, needing
-from kamesh.components.media.formats import Format, Pictures, Sound
+from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.ticks import Ticks, checked_rate
 from kamesh.components.media.trouble import MediaError

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Packets, Pictures, Sound
+from kamesh.components.formats import Format, Packets, Pictures, Sound
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 
 if TYPE_CHECKING:

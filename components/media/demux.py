@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import (
+from kamesh.components.formats import (
     ByteStream,
     Either,
     Format,

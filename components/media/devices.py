@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import NotInstalled, needing
-from kamesh.components.media.formats import Format, Pictures, Sound
+from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.trouble import MediaError, because
 from kamesh.components.refusing import WrongFigure, more_than

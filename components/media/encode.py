@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Packets, Pictures, Sound
+from kamesh.components.formats import Format, Packets, Pictures, Sound
 from kamesh.components.media.messages import MediaPacket, StreamHeader
 from kamesh.components.media.settings import EncodeSettings
 from kamesh.components.sending import shut_down

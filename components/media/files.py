@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Pictures, Sound
+from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.selection import Choice, check_choice
 from kamesh.outbox import Outbox
 

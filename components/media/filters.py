@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.extras import NotInstalled, needing
+from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.filterwords import filter_words, open_labels
-from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.trouble import MediaError
 from kamesh.errors import EmptyInbox

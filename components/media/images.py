@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Pictures, Text
+from kamesh.components.formats import Format, Pictures, Text
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.ticks import checked_rate
 from kamesh.components.media.trouble import MediaError

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Sound
+from kamesh.components.formats import Format, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.refusing import more_than
 from kamesh.outbox import Outbox

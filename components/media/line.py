@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from kamesh import Component, Pipeline
 from kamesh.chassis import as_component, failure_choice
+from kamesh.components.formats import Agreement, Conversion, Either, Format, Step, agree
 from kamesh.components.media.converting import FrameRate, Resample, Scale
 from kamesh.components.media.decode import Decode
 from kamesh.components.media.demux import Demux
 from kamesh.components.media.encode import Encode
-from kamesh.components.media.formats import Agreement, Conversion, Either, Format, Step, agree
 from kamesh.components.media.mux import MuxMPEGTS
 from kamesh.fitting import format_of
 
@@ -89,7 +89,8 @@ class MediaPipeline(Pipeline):
         names = list(self.parts)
         self.add(part)
         for box in part._strand.inboxes:
-            source = self._streams.pop(stream if box == "inbox" else box, None)
+            wanted = stream if box == "inbox" else self._beside(part, box, stream)
+            source = self._streams.pop(wanted, None)
             if source is not None:
                 self.link((source[0].name, source[1]), (part.name, box))
                 self._spans.append((names.index(source[0].name), len(names)))
@@ -119,6 +120,18 @@ class MediaPipeline(Pipeline):
             if isinstance(found, Conversion):
                 return name, found.steps
         return "outbox", ()  # which is refused, with both names, when it is linked
+
+    def _beside(self, part: Component, box: str, taken: str) -> str:
+        """Find which stream a further inbox takes: the one of its name, or one of its format."""
+        takes = format_of(part, box)
+        if box in self._streams or not isinstance(takes, Format | Either):
+            return box
+        for name, (component, outbox) in self._streams.items():
+            gives = format_of(component, outbox)
+            fits = isinstance(gives, Format | Either) and isinstance(agree(gives, takes), Agreement)
+            if fits and name != taken and name not in part._strand.inboxes:
+                return name
+        return box
 
     def _way(self, name: str, takes: Format | Either) -> object:
         component, box = self._streams[name]

@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
+from kamesh.components.formats import Format, Sound
 from kamesh.components.media.feeding import all_over
-from kamesh.components.media.formats import Format, Sound
 from kamesh.components.media.gains import GainMatrix
 from kamesh.components.media.messages import unexpected
 from kamesh.components.plumbing.streams import more_may_come

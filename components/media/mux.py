@@ -14,7 +14,7 @@ from typing import ClassVar
 
 from kamesh import Component, ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import ByteStream, Format, Packets, TransportStream
+from kamesh.components.formats import ByteStream, Format, Packets, TransportStream
 from kamesh.components.media.livewords import LIVE
 from kamesh.components.media.messages import (
     Chunk,

@@ -13,8 +13,8 @@ from typing import ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.formats import Format, Packets, Text
 from kamesh.components.media.addresses import WHITELIST, check_address, shown_address
-from kamesh.components.media.formats import Format, Packets, Text
 from kamesh.components.media.messages import MediaPacket, StreamHeader, Subtitle
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.selection import Choice, check_choice

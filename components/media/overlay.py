@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Pictures, Text
+from kamesh.components.formats import Format, Pictures, Text
 from kamesh.components.media.messages import Subtitle, unexpected
 from kamesh.components.media.showing import Showing
 from kamesh.components.refusing import WrongFigure, between, text, whole

@@ -22,7 +22,7 @@ from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import ByteStream, Either, Packets, TransportStream
+from kamesh.components.formats import ByteStream, Either, Packets, TransportStream
 from kamesh.components.media.livewords import FILES
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 from kamesh.components.media.mpegts import TransportMuxer

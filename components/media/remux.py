@@ -16,7 +16,7 @@ from typing import ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.chunks import Chunk
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import ByteStream, Either, Format, TransportStream
+from kamesh.components.formats import ByteStream, Either, Format, TransportStream
 
 __all__ = ["RemuxMP4"]
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Sound
+from kamesh.components.formats import Format, Sound
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.soundopening import SoundDevices

@@ -12,8 +12,8 @@ from typing import ClassVar
 
 from kamesh import Component, ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.formats import ByteStream, Format, Text
 from kamesh.components.media.captions import FORMS, caption, caption_head
-from kamesh.components.media.formats import ByteStream, Format, Text
 from kamesh.components.media.messages import Subtitle, unexpected
 from kamesh.components.media.selection import Choice, check_choice
 from kamesh.components.media.trouble import MediaError

@@ -18,8 +18,8 @@ from math import inf
 from typing import Any, ClassVar
 
 from kamesh import Component
+from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.feeding import all_over
-from kamesh.components.media.formats import Format, Pictures, Sound
 from kamesh.components.media.instep import AUDIO, GAPS, VIDEO, InStep
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.timeline import Timeline

@@ -13,7 +13,7 @@ from typing import ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
-from kamesh.components.media.formats import Format, Pictures, Sound
+from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.refusing import WrongFigure, at_least, more_than, whole
 
 __all__ = ["TestCard"]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.files.raw import FileError, sentence
+from kamesh.components.formats import ByteStream, Either, TransportStream
 from kamesh.components.network.tls import GivenTLS
 from kamesh.components.refusing import WrongFigure, at_least, text
 from kamesh.components.sending import shut_down
@@ -94,6 +95,7 @@ class HLSServer(WebServer):
         "control": "told here to finish or to stop",
     }
     bounds: ClassVar = {"inbox": 64}
+    formats: Mapping[str, Either] = {"inbox": TransportStream() | ByteStream()}
 
     def __init__(
         self,
@@ -224,6 +226,7 @@ class HLSFolder(ThreadedComponent):
     }
     outboxes: ClassVar = {"signal": "passes on what was told on control"}
     bounds: ClassVar = {"inbox": 64}
+    formats: Mapping[str, Either] = {"inbox": TransportStream() | ByteStream()}
 
     def __init__(
         self,

@@ -213,7 +213,7 @@ def test_record_wants_a_header(tmp_path):
 
 def test_a_disk_that_fills_is_said(tmp_path, monkeypatch):
     """The sentence says what is there of it, also for a container that is written by seeking."""
-    real = open("/dev/full", "wb", buffering=0)
+    real = open("/dev/full", "wb", buffering=0)  # noqa: SIM115  closed below
     monkeypatch.setattr("pathlib.Path.open", lambda *_, **__: real)
     header, packets = PROGRAMMES["mpeg"]
     record = Record(tmp_path / "card.mkv")

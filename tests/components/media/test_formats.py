@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from kamesh.components import media
-from kamesh.components.media.formats import (
+from kamesh.components.formats import (
     CONVERSIONS,
     Agreement,
     ByteStream,

@@ -21,6 +21,7 @@ from kamesh.components.media import (
     Resample,
     Scale,
     SubtitleReader,
+    Sync,
     VideoFilter,
     probe,
 )
@@ -28,6 +29,7 @@ from kamesh.components.media import TestCard as Card
 from kamesh.components.media.line import CONVERTERS
 from kamesh.components.oneline import PipelineMistake, pipeline_of
 from kamesh.components.sources import DataSource
+from kamesh.components.web import HLSFolder, HLSServer
 from kamesh.errors import LinkageRefused
 from kamesh.nodes.plan import plan_of
 from kamesh.testing import Collector
@@ -163,7 +165,7 @@ def test_words_of_media_are_linked_as_in_a_media_pipeline(tmp_path, monkeypatch)
         "testcard size=160x90 seconds=1 realtime=no ! scale 80 ! resample 16000 ! encode ! record a.ts"
         " ! null"
     )
-    assert names(line) == ["testcard", "scale", "resample", "encode", "mux", "record", "null"]
+    assert names(line) == ["testcard", "scale", "resample", "encode", "record", "null"]
     line.run()
     report = probe("a.ts")
     assert (report.frames, report.width, report.audio_codec) == (25, 80, "aac")
@@ -181,3 +183,16 @@ def test_words_of_media_that_do_not_fit_are_refused(line, why):
     """With what could stand between them."""
     with pytest.raises(PipelineMistake, match=why):
         pipeline_of(line)
+
+
+def test_sound_by_another_name_finds_its_way():
+    """Sync's sound, whose box has a name of its own, goes to Encode's inbox for sound."""
+    line = MediaPipeline(card(), Sync(), Encode(), Record("never.ts"))
+    made = {str(linkage) for linkage in line._strand.made}
+    assert any("Sync.sound" in each and "Encode.audio" in each for each in made), made
+
+
+@pytest.mark.parametrize("sink", [lambda: HLSServer(), lambda: HLSFolder("never")])
+def test_hls_is_given_a_transport_stream(sink):
+    """Between Encode and what serves segments the multiplexer is put in."""
+    assert "MuxMPEGTS" in MediaPipeline(card(), Encode(), sink()).parts
