@@ -65,8 +65,9 @@ def sentence(error: BaseException) -> str:
     if isinstance(error, KameshError):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
-        where = f"{os.fspath(error.filename)!s}: " if isinstance(error.filename, str) else ""
-        return f"{where}{error.strerror}"
+        named = isinstance(error.filename, str)
+        where = os.fspath(error.filename) if named else "the system does not allow it"
+        return f"{where}: {error.strerror}"
     return (
         f"kamesh itself failed, with {type(error).__name__}: {error}. KAMESH_DEBUG=1 shows where; "
         f"please report it"

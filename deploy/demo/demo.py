@@ -2,8 +2,10 @@
 
 Laws
 1. Nothing is claimed that was not counted: frames as the camera sent them, frames as they are decoded
-   again from the recording, and from what a viewer got over HTTP.
+   again from the recording, and from what a viewer got over HTTP. A recording of an earlier run
+   proves nothing.
 2. What is wrong with the input, the port or the folder is said before anything starts.
+3. To look on costs the broadcast nothing: of a node that does not answer, the latest figures stand.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ import asyncio
 import os
 import socket
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from importlib import import_module
 from pathlib import Path
 
+from kamesh.components.network.trouble import shown, trouble
+from kamesh.deploy.demo.viewer import frames_of, view
 from kamesh.deploy.launching.child import Spec
 from kamesh.deploy.launching.contact import connect
 from kamesh.deploy.launching.launch import Launcher
@@ -25,15 +28,18 @@ from kamesh.errors import KameshError
 from kamesh.nodes.plan import plan_of
 from kamesh.nodes.reports import NodeReport
 
-__all__ = ["Demo", "DemoRefused", "Progress", "Proof"]
+__all__ = ["Demo", "DemoRefused", "NothingRecorded", "Progress", "Proof"]
 
 LOOK_EVERY = 0.5  # seconds between two looks at the nodes
-VIEWER_SECONDS = 8.0  # how long the demo's own viewer stays
 OVERTIME = 30.0  # seconds past the end after which the demo gives up
 
 
 class DemoRefused(KameshError):
     """The demo cannot be started as it was asked for; the text says what is wrong."""
+
+
+class NothingRecorded(KameshError):
+    """The broadcast was over before there was a recording, so that nothing can be proved."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,9 @@ class Proof:
 
     @property
     def holds(self) -> bool:
-        """Whether the recording is whole."""
-        return self.frames_in > 0 and self.lost == 0 and self.repeated == 0
+        """Whether the recording is whole: each frame that was sent is in it, once."""
+        whole = self.frames_in > 0 and self.lost == 0 and self.repeated == 0
+        return whole and self.frames_decoded == self.frames_in
 
     def as_dict(self) -> dict[str, object]:
         """Give it as plain values."""
@@ -108,6 +115,8 @@ class Demo:
             "recording": str(recording.resolve()), "port": self.port, "film": self.film,
             "seconds": seconds, "size": list(size), "rate": rate,
         }
+        self._found = _state_of(recording)
+        self._reports: dict[str, NodeReport] = {}  # the latest of each node
 
     def run(self, tell: Callable[[Progress], None]) -> Proof:
         """Broadcast, calling `tell` twice a second, and prove what came of it."""
@@ -130,7 +139,7 @@ class Demo:
         self, launcher: Launcher, run: Run, tell: Callable[[Progress], None]
     ) -> bytes:
         watching = asyncio.create_task(self._watch(launcher, run, tell))
-        viewing = asyncio.create_task(_view(self.port))
+        viewing = asyncio.create_task(view(self.port))
         watching.add_done_callback(lambda _: launcher.stop())  # if it breaks, nobody sees the end
         try:
             await launcher.run()
@@ -153,20 +162,23 @@ class Demo:
         begun, before = None, 0
         async with client:
             while True:
-                reports = await client.nodes()
+                for report in await client.nodes():
+                    if report.state != "unreachable" or report.name not in self._reports:
+                        self._reports[report.name] = report
                 if begun is None and launcher.linked == len(launcher.plan.nodes):
                     begun = loop.time()
                     await asyncio.to_thread(import_module, "av")  # in good time: the proof needs it
                 past = 0.0 if begun is None else loop.time() - begun
-                progress, before = self._progress(launcher, reports, past, before)
+                progress, before = self._progress(launcher, past, before)
                 tell(progress)
                 if (self.film and past >= self.seconds) or past > self.seconds + OVERTIME:
                     launcher.stop()
                 await asyncio.sleep(LOOK_EVERY)
 
     def _progress(
-        self, launcher: Launcher, reports: list[NodeReport], past: float, before: int
+        self, launcher: Launcher, past: float, before: int
     ) -> tuple[Progress, int]:
+        reports = self._reports.values()
         components = {c.name: c for report in reports for c in report.components}
         linkages = [one for report in reports for one in report.linkages]
         sent = {
@@ -195,55 +207,19 @@ class Demo:
     def _prove(self, launcher: Launcher, viewed: bytes) -> Proof:
         from kamesh.components.media import probe
 
+        if _state_of(self.recording) in (None, self._found):
+            launcher.end_program()  # if it was ended by a signal, that is all there is to say
+            raise NothingRecorded(
+                f"the broadcast was over before anything was recorded to {self.recording}"
+            )
         report = probe(self.recording)
         frames_in = launcher.sent.get("CAMERA.outbox", 0)
         missing = report.missing if not self.film else 0
         return Proof(
             frames_in, report.frames, max(frames_in - report.frames, missing), report.repeated,
-            report.seconds, str(self.recording), report.size, _frames_of(viewed),
+            report.seconds, str(self.recording), report.size, frames_of(viewed),
             len(launcher.plan.nodes),
         )
-
-
-async def _view(port: int) -> bytes:
-    """Be a viewer for a while, as soon as there is something to see; give what came.
-
-    A plain HTTP/1.0 client: to import a library for it would hold up the start of all others.
-    """
-    got = bytearray()
-    while not got:
-        with suppress(OSError, asyncio.IncompleteReadError):  # nobody is there yet
-            await _view_once(port, got)
-        await asyncio.sleep(0.1)
-    return bytes(got)
-
-
-async def _view_once(port: int, got: bytearray) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    try:
-        writer.write(b"GET /stream.ts HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
-        async with asyncio.timeout(VIEWER_SECONDS):
-            head = await reader.readuntil(b"\r\n\r\n")
-            while b" 200 " in head.splitlines()[0] and (part := await reader.read(1 << 16)):
-                got += part
-    except TimeoutError:
-        return
-    finally:
-        writer.close()
-
-
-def _frames_of(stream: bytes) -> int:
-    """Count the pictures that a viewer got."""
-    import tempfile
-
-    from kamesh.components.media import count_frames
-
-    if not stream:
-        return 0
-    with tempfile.NamedTemporaryFile(suffix=".ts") as file:
-        file.write(stream)
-        file.flush()
-        return count_frames(file.name)
 
 
 def _recordable(path: Path) -> None:
@@ -263,6 +239,15 @@ def _recordable(path: Path) -> None:
         raise DemoRefused(f"{path} cannot be recorded: {folder} may not be written to")
 
 
+def _state_of(path: Path) -> tuple[int, int, int] | None:
+    """Tell one recording from another at the same place; None if there is none."""
+    try:
+        state = path.stat()
+    except OSError:  # none that could be read
+        return None
+    return state.st_ino, state.st_mtime_ns, state.st_size
+
+
 def _free_port(port: int) -> int:
     """Find out whether `port` is free, or find one that is."""
     if port not in range(65536):
@@ -271,12 +256,7 @@ def _free_port(port: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except PermissionError as error:
-            raise DemoRefused(
-                f"port {port} is for the system's own services: choose one above 1023 with --port"
-            ) from error
         except OSError as error:
-            raise DemoRefused(
-                f"port {port} of 127.0.0.1 is taken ({error.strerror}): choose another with --port"
-            ) from error
+            where = shown("127.0.0.1", port)
+            raise DemoRefused(f"--port {port}: {trouble(error, where, listening=True)}") from error
         return int(probe.getsockname()[1])

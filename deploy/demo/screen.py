@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kamesh.deploy.demo.demo import Demo, Progress, Proof
+from kamesh.deploy.demo.viewer import SECONDS
 
 __all__ = ["Screen"]
 
@@ -44,6 +45,7 @@ class Screen:
             self._live.start()
         else:
             self._console.print(f"live at {self._demo.url} (stream: {self._demo.url}stream.ts)")
+            self._console.print(f"a viewer of the demo's own looks on for {SECONDS:g} s, and leaves")
         return self
 
     def __exit__(
@@ -77,7 +79,7 @@ class Screen:
             "bitrate": f"{progress.megabits:.2f} Mbit/s",
             "recorded": f"{progress.recorded_bytes / 1e6:.2f} MB",
             "deepest queue": f"{progress.deepest}  {progress.deepest_box if progress.deepest else ''}",
-            "viewers": f"{progress.viewers}",
+            "viewers": f"{progress.viewers}  (one is the demo's own, for {SECONDS:g} s)",
         }
         for word, value in rows.items():
             table.add_row(word, value)
@@ -99,7 +101,7 @@ class Screen:
         self._console.print(
             f"{proof.frames_in} frames in, {proof.frames_decoded} decoded again from the recording, "
             f"lost {proof.lost}, repeated {proof.repeated}; "
-            f"a viewer over HTTP got {proof.viewer_frames} in its few seconds"
+            f"its own viewer got {proof.viewer_frames} over HTTP in {SECONDS:g} s"
         )
         self._console.print(
             f"recording: {proof.recording} ({proof.bytes / 1e6:.2f} MB, {proof.seconds:.2f} s)"

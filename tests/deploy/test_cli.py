@@ -133,6 +133,11 @@ def test_starting_up_imports_nothing_heavy(tmp_path):
             "x.y: No such file or directory",
         ),
         (
+            OSError(24, "Too many open files"),
+            1,
+            "the system does not allow it: Too many open files",
+        ),
+        (
             ZeroDivisionError("division by zero"),
             1,
             "kamesh itself failed, with ZeroDivisionError: division by zero. KAMESH_DEBUG=1 shows where; "

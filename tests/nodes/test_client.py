@@ -457,11 +457,11 @@ def test_a_node_that_is_lost_while_it_is_asked_is_reported_as_such():
         network.reset("observer", "a")
         reports = {report.name: report.state for report in await asking}
         assert reports == {"a": "unreachable", "b": "running"}
+        asked = asyncio.ensure_future(client.ask("b", "report", None))
+        await asyncio.sleep(0)
+        network.reset("observer", "b")
         with pytest.raises(NoAnswer, match="node b: the connection with it was lost before"):
-            asking = asyncio.ensure_future(client.ask("b", "report", None))
-            await asyncio.sleep(0)
-            network.reset("observer", "b")
-            await asking
+            await asked
 
     observed(linked(Source(), Gated(open=True)), test)
 

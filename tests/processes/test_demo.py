@@ -128,7 +128,7 @@ def test_what_cannot_be_shown_is_said_before_anything_starts(host: Host):
             ("notes.mp4",): "notes.mp4 is not a media file",
             ("sound.wav",): "sound.wav has no video stream: it has only sound",
             ("folder",): "folder",
-            ("--port", str(port)): f"port {port} of 127.0.0.1 is taken",
+            ("--port", str(port)): f"127.0.0.1:{port} is taken by another program: choose another",
             ("--port", "65536"): "65536",
             ("--seconds", "0"): "0 is not a time",
             ("--recording", "folder"): "folder is a folder",
