@@ -70,8 +70,9 @@ class HTTPServer(WebServer):
     Requests for `BOXES`; "control".
 
     How it ends: when it is told to on "control", or its inbox has ended: requests under way have `grace`
-    seconds, components that serve are told Shutdown. It fails, with a sentence that names the address,
-    when it cannot listen.
+    seconds, components that serve are told Shutdown. It fails, with a sentence, when it cannot listen, or
+    when a folder that a route leads to is not there. A component whose client is gone is told to finish,
+    or, in the middle of its answer, Shutdown.
     """
 
     inboxes: ClassVar = {
