@@ -23,6 +23,7 @@ from kamesh.membership.events import Changed, Dial, Failed, Hangup, Joined, Left
 from kamesh.membership.member import Member, Part
 from kamesh.nodes.identity import Identity
 from kamesh.nodes.peers import Peers
+from kamesh.transport import NOBODY_LISTENS
 
 if TYPE_CHECKING:
     from kamesh.discovery.service import Discovery
@@ -128,7 +129,7 @@ class Standing:
 
     def dial_failed(self, address: str, reason: str) -> None:
         """Hear that nobody of use is at an address."""
-        if "refused" in reason:
+        if reason.startswith(NOBODY_LISTENS):
             self.membership.dial_refused(address, self._peers.now())
         else:
             self.membership.dial_failed(address, self._peers.now())

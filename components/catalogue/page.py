@@ -153,7 +153,7 @@ def _signature(component: type[Component]) -> str:
 
 def _argument(one: inspect.Parameter) -> str:
     """Write one argument and its default, as a person would type it."""
-    default = one.default
+    default: object = one.default
     if isinstance(default, Enum):
         default = default.value
     elif callable(default) and default is not one.empty:

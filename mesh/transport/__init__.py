@@ -1,6 +1,7 @@
 """What carries frames between nodes: the interface; `memory` and `zeromq` beside it fulfil it."""
 
 from kamesh.transport.interface import (
+    NOBODY_LISTENS,
     AddressTaken,
     BadAddress,
     Buffer,
@@ -16,6 +17,7 @@ from kamesh.transport.interface import (
 )
 
 __all__ = [
+    "NOBODY_LISTENS",
     "AddressTaken",
     "BadAddress",
     "Buffer",

@@ -22,6 +22,7 @@ from typing import Protocol
 from kamesh.errors import KameshError
 
 __all__ = [
+    "NOBODY_LISTENS",
     "AddressTaken",
     "BadAddress",
     "Buffer",
@@ -38,6 +39,9 @@ __all__ = [
 
 Buffer = bytes | bytearray | memoryview
 """What a frame is sent from: contiguous, and not changed afterwards."""
+
+NOBODY_LISTENS = "nothing accepts connections at"
+"""How the reason begins where a host is there and nobody listens: whoever did is gone."""
 
 KIB = 1024
 MIB = 1024 * KIB

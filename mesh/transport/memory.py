@@ -17,6 +17,7 @@ from collections.abc import Iterator, Sequence
 
 from kamesh.transport.counts import Counts, checked
 from kamesh.transport.interface import (
+    NOBODY_LISTENS,
     AddressTaken,
     BadAddress,
     Buffer,
@@ -278,7 +279,7 @@ class MemoryTransport:
             return
         target = self._network.bound.get(end.address)
         if target is None:
-            self.lose(end, f"nothing accepts connections at {end.address}")
+            self.lose(end, f"{NOBODY_LISTENS} {end.address}")
         elif not self._wires.reachable(self.name, target.name):
             seconds = self.limits.connect
             self._wires.later(seconds, end, f"{end.address} did not answer within {seconds:g} s")

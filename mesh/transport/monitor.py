@@ -11,7 +11,7 @@ import struct
 from collections.abc import Sequence
 from enum import IntEnum
 
-from kamesh.transport.interface import TransportLimits
+from kamesh.transport.interface import NOBODY_LISTENS, TransportLimits
 
 __all__ = [
     "ACCEPTING_EVENTS",
@@ -81,7 +81,7 @@ def ending(
     if event == Event.CLOSED:
         if waited >= limits.connect * 0.9:
             return f"{address} did not answer within {limits.connect:g} s"
-        return f"nothing accepts connections at {address}"
+        return f"{NOBODY_LISTENS} {address}"
     if event == Event.HANDSHAKE_FAILED_AUTH:
         if value == 400:
             return f"{address} does not admit our key (status 400): the nodes are of two meshes"
