@@ -29,6 +29,7 @@ log = logging.getLogger("kamesh")
 logging.getLogger("mail.log").setLevel(logging.ERROR)  # aiosmtpd tells of every command
 
 LINE = 64 << 10  # bytes of a line; RFC 5321 has 1000, and clients do not keep to it
+A_LINE = 64  # bytes that a line takes in memory beside what is on it: each is kept by itself
 SLACK = 1 << 20  # bytes that a client may send beyond what it may, before it is cut off
 
 
@@ -202,7 +203,7 @@ class _Talk(SMTP):
             loop=asyncio.get_running_loop(),
         )
         self._post = post
-        self._taken = 0  # bytes since the last reply
+        self._taken = self._lines = 0  # bytes and lines since the last reply
         self.over = asyncio.Event()
 
     def _login(self, mechanism: str, user: bytes, password: bytes) -> bool:
@@ -223,9 +224,15 @@ class _Talk(SMTP):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes, unless there are too many without an end."""
+        longest = self._post.terms.longest
         self._taken += len(data)
-        if self._taken > self._post.terms.longest + SLACK:
-            log.info("a client has sent %d bytes of one mail, and is cut off", self._taken)
+        self._lines += data.count(b"\n")
+        if self._taken > longest + SLACK or self._lines * A_LINE > 2 * longest + SLACK:
+            log.info(
+                "a client has sent %d bytes and %d lines of one mail, and is cut off",
+                self._taken,
+                self._lines,
+            )
             self.abort()
             return
         self._reset_timeout()
@@ -233,7 +240,7 @@ class _Talk(SMTP):
 
     async def push(self, status: Any) -> None:
         """Reply."""
-        self._taken = 0
+        self._taken = self._lines = 0
         await super().push(status)
 
     def _timeout_cb(self) -> None:

@@ -288,6 +288,18 @@ def test_bad_clients_cost_their_own_connection(caplog):
     assert "Traceback" not in caplog.text
 
 
+def test_a_mail_of_nothing_but_ends_of_lines_is_cut_off():
+    """Each costs much more than its two bytes: who sends very many, and little else, fills no memory."""
+    begin = (b"HELO x\r\n", b"MAIL FROM:<me@x>\r\n", b"RCPT TO:<you@x>\r\n", b"DATA\r\n")
+    with serving(longest=200_000) as (server, handle, port):
+        assert talk(port, *begin, b"\r\n" * 90_000 + b".\r\n", timeout=10)[-1][:3] == b"354"
+        many = b"x" * 40 + b"\r\n"
+        replies = talk(port, *begin, many * 4000 + b".\r\n", b"QUIT\r\n")
+        assert replies[-2][:3] == b"250"
+        assert handle.get(timeout=5).data == many * 4000
+        assert server.details()["accepted"] == 1
+
+
 def test_one_connection_too_many_is_told():
     """In SMTP's own words; so is one recipient too many."""
     with serving(connections=1, recipients=2) as (server, handle, port):
