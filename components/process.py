@@ -20,6 +20,7 @@ from typing import IO, ClassVar
 
 from kamesh import Component, Shutdown
 from kamesh.codec import register
+from kamesh.components.files.errors import a_path
 from kamesh.components.framing.lines import LineSplitter
 from kamesh.components.process_child import (
     ProcessError,
@@ -115,7 +116,7 @@ class UnixProcess(Component):
         self.command = arguments(command, shell)
         self.lines = lines
         self.environment = variables(environment)
-        self.folder = Path(folder) if folder is not None else None
+        self.folder = a_path(folder) if folder is not None else None
         self.grace = grace
         self.check = check
         self.exited: Exited | None = None

@@ -7,7 +7,7 @@ would be right; each is a KameshError.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from numbers import Integral, Real
 from typing import Any
 
@@ -22,6 +22,7 @@ __all__ = [
     "box_names",
     "function",
     "integer",
+    "mapping",
     "more_than",
     "text",
     "whole",
@@ -98,6 +99,15 @@ def _is_finite(value: Any) -> bool:
         return _is_number(value) and math.isfinite(value)
     except OverflowError:  # of whole numbers there are some that no float holds
         return False
+
+
+def mapping(value: Mapping[str, Any] | None, what: str) -> dict[str, Any]:
+    """Give a dict of what is one, by text; an empty one of None."""
+    if value is None:
+        return {}
+    if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+        raise NotSuitable(f"{what} are a dict by their names, and not {value!r}")
+    return dict(value)
 
 
 def function(value: object, what: str) -> None:

@@ -266,7 +266,7 @@ class Pipeline(Chassis):
         """Wire `parts` in their order; with no part at all it ends at once."""
         super().__init__(name=name)
         self.on_failure = failure_choice(on_failure)
-        self.placement = dict(placement or {})
+        self.placement = _dict(placement, "placement=")
         names = [self.add(part).name for part in parts]
         self._places = {name: place for place, name in enumerate(names)}
         if not names:
@@ -333,16 +333,16 @@ class Graphline(Chassis):
         """Add `parts` under their names and wire them."""
         super().__init__(name=name)
         self.on_failure = failure_choice(on_failure)
-        self.placement = dict(placement or {})
+        self.placement = _dict(placement, "placement=")
         for each, part in parts.items():
             self.add(part, each)
         for each in self.placement:
             self.part(each)
-        policies = dict(policies or {})
-        for source, ends in (linkages or {}).items():
+        left = _dict(policies, "policies=")
+        for source, ends in _dict(linkages, "linkages=").items():
             self._grow(source, ends)
-            self.link(source, ends, policies.pop(source, Policy.BLOCK))
-        for source in policies:
+            self.link(source, ends, left.pop(source, Policy.BLOCK))
+        for source in left:
             raise LinkageRefused(
                 f"policies names {source!r}, from which {self.path} has no linkage"
             )
@@ -370,6 +370,12 @@ def as_component(part: Part) -> Component:
     if callable(part):
         return PureTransformer(part)
     raise NotSuitable(f"{part!r} is neither a component nor a callable")
+
+
+def _dict(given: Mapping[Any, Any] | None, what: str) -> dict[Any, Any]:
+    if given is not None and not isinstance(given, Mapping):
+        raise NotSuitable(f"{what}{given!r}: it is a dict")
+    return dict(given or {})
 
 
 def failure_choice(word: str) -> str:

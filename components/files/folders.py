@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from kamesh import ThreadedComponent, register
-from kamesh.components.files.errors import FileError
+from kamesh.components.files.errors import FileError, a_path
 from kamesh.components.files.failing import tell_file_failure
 from kamesh.components.files.names import Patterns
 from kamesh.components.refusing import whole
@@ -108,7 +108,7 @@ class _Folder(ThreadedComponent):
     ) -> None:
         """Remember where to look, and for what; WrongFigure for what is no pattern."""
         super().__init__(name=name)
-        self.folder = Path(folder)
+        self.folder = a_path(folder)
         self.links = links
         self.files = self.troubles = 0
         self._patterns = Patterns(*(pattern if isinstance(pattern, tuple | list) else (pattern,)))

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent, register
 from kamesh.components.extras import needing
-from kamesh.components.files.errors import FileError
+from kamesh.components.files.errors import FileError, a_path
 from kamesh.components.files.folders import walk
 from kamesh.components.files.names import Patterns
 from kamesh.components.files.settling import Change, Settling
@@ -87,7 +87,7 @@ class WatchFolder(ThreadedComponent):
         at_least(0, settled, "the seconds for which a file is quiet")
         with needing("WatchFolder"):
             import watchfiles  # heavy, and an extra
-        self.folder = Path(folder)
+        self.folder = a_path(folder)
         self.existing = existing
         self.polling = polling
         self.changes = self.unread = 0

@@ -31,7 +31,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from kamesh.components.framing.incremental import BadFrame, CutShort, FramingError, Incremental
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, text
 
 __all__ = ["Cipher", "Decryptor", "Encryptor", "WrongKey"]
 
@@ -109,6 +109,7 @@ class Encryptor(Incremental[bytes, bytes]):
     ) -> None:
         """Take the key; WrongFigure if it is not one, or for a cipher or a cost there is not."""
         self._secret = _Secret(key, passphrase)
+        text(cipher, "the name of a cipher")
         if cipher not in CIPHERS:
             raise WrongFigure(f"there is no cipher {cipher!r}: it is {' or '.join(CIPHERS)}")
         if cost not in COSTS or not isinstance(cost, int):

@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from kamesh.components.framing.converting import ThreadedConverting
 from kamesh.components.framing.incremental import Incremental
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, text
 from kamesh.linking import did_you_mean
 
 __all__ = ["Digest", "Digester"]
@@ -23,6 +23,7 @@ class Digester(Incremental[bytes, str]):
     def __init__(self, algorithm: str = "sha256") -> None:
         """Begin; WrongFigure for a hash there is not, or one that has no size of its own."""
         there_are = {each for each in hashlib.algorithms_available if "shake" not in each}
+        text(algorithm, "the name of a hash")
         if algorithm not in there_are:
             raise WrongFigure(
                 f"there is no hash {algorithm!r}{did_you_mean(algorithm, sorted(there_are))}: take "

@@ -21,6 +21,7 @@ from typing import Any, ClassVar
 from kamesh import Policy, ThreadedComponent
 from kamesh.codec import Unsendable
 from kamesh.components.files import FileError
+from kamesh.components.files.errors import a_path
 from kamesh.components.journal.recorder import NotRecordable
 from kamesh.components.journal.segments import LARGE, Segments
 from kamesh.components.journal.syncing import Sync, Syncing
@@ -86,7 +87,7 @@ class DiskBuffer(ThreadedComponent):
         if most_messages is not None:
             whole(1, most_messages, "the messages that a buffer holds")
         Syncing.of(sync)
-        self.folder = Path(folder)
+        self.folder = a_path(folder)
         self.most_bytes, self.most_messages = most_bytes, most_messages
         self.keep, self.sync = keep, sync
         self.trouble = ""  # why the disk takes nothing

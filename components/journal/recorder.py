@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from kamesh import Component, EmptyInbox, Graphline, ThreadedComponent
 from kamesh.codec import Unsendable
+from kamesh.components.files.errors import a_path
 from kamesh.components.journal.format import Info
 from kamesh.components.journal.syncing import Sync, Syncing
 from kamesh.components.journal.weight import places, weight
@@ -85,7 +86,7 @@ class Recorder(Graphline):
         checked_mode(mode)
         Syncing.of(sync)
         stamp = _Stamp()
-        self._write = _Write(Path(path), mode, box, sync, stamp)
+        self._write = _Write(a_path(path), mode, box, sync, stamp)
         super().__init__(
             {
                 ("", "inbox"): ("STAMP", "inbox"),

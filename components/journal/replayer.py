@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 from kamesh import Component, Pipeline, ThreadedComponent
 from kamesh.codec import Undecodable
+from kamesh.components.files.errors import a_path
 from kamesh.components.journal.format import NotAJournal
 from kamesh.components.journal.pace import Pace
 from kamesh.components.journal.reading import JournalReader, open_journal
@@ -75,7 +76,7 @@ class Replayer(Pipeline):
         """Remember what to play; ValueError for a speed below 0 or times that make no sense."""
         pace = Pace(speed, start, until)
         self._play = _Play()
-        super().__init__(_Read(Path(path), pace, loop, box), self._play, name=name)
+        super().__init__(_Read(a_path(path), pace, loop, box), self._play, name=name)
 
     def main(self) -> Generator[None, None, None]:
         """Run the parts: with a `main` of its own, it is never dealt out to several nodes."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit, urlunsplit
 
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, text
 
 __all__ = ["WHITELIST", "check_address", "shown_address"]
 
@@ -23,6 +23,7 @@ WHITELIST = ",".join((*PROTOCOLS, "crypto", "httpproxy", "rtmpt", "rtmpts", "srt
 
 def check_address(url: str) -> str:
     """Give `url` back; WrongFigure, in a sentence, if nothing can be read from it."""
+    text(url, "an address")
     scheme, separator, rest = url.partition("://")
     if not separator:
         raise WrongFigure(f"{url!r} is not an address: write rtsp://host/path, udp://host:port, ...")

@@ -263,7 +263,7 @@ def check_pixel_format(name: str) -> None:
         return
     try:
         av.VideoFormat(name)
-    except ValueError:
+    except (TypeError, ValueError):
         raise WrongFigure(f"FFmpeg has no pixel format {name!r}: write 'yuv420p', 'rgb24'") from None
 
 
@@ -276,12 +276,12 @@ def _check_sound(form: str, layout: str) -> None:
     try:
         if form:
             av.AudioFormat(form)
-    except ValueError:
+    except (TypeError, ValueError):
         raise WrongFigure(f"FFmpeg has no sample format {form!r}: write 's16', 'fltp'") from None
     try:
         if layout:
             av.AudioLayout(layout)
-    except ValueError:
+    except (TypeError, ValueError):
         raise WrongFigure(f"FFmpeg has no channel layout {layout!r}: write 'stereo'") from None
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.extras import needing
+from kamesh.components.files.errors import a_path
 from kamesh.components.formats import (
     ByteStream,
     Either,
@@ -211,7 +212,7 @@ class PacketSource(_Demuxes):
     ) -> None:
         """Check the words; the file is opened when it starts."""
         super().__init__(video, audio, subtitles, name)
-        self.file = Path(path)
+        self.file = a_path(path)
         self.realtime = realtime
         self._start: float | None = None
 

@@ -16,7 +16,7 @@ from kamesh.components.extras import NotInstalled, needing
 from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.trouble import MediaError, because
-from kamesh.components.refusing import WrongFigure, more_than
+from kamesh.components.refusing import WrongFigure, mapping, more_than
 from kamesh.outbox import Outbox
 
 __all__ = ["DeviceSource", "device_kinds"]
@@ -92,7 +92,7 @@ class DeviceSource(ThreadedComponent):
         super().__init__(name=name)
         self.device = device
         self.kind = kind
-        self.options = dict(options or {})
+        self.options = mapping(options, "options")
         more_than(0, timeout, "the seconds of the timeout")
         self.timeout = timeout
         self.frames = self.damaged = 0

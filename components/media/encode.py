@@ -21,6 +21,7 @@ from kamesh.components.extras import needing
 from kamesh.components.formats import Format, Packets, Pictures, Sound
 from kamesh.components.media.messages import MediaPacket, StreamHeader
 from kamesh.components.media.settings import EncodeSettings
+from kamesh.components.media.ticks import checked_rate
 from kamesh.components.sending import shut_down
 from kamesh.inbox import Inbox
 
@@ -93,7 +94,7 @@ class Encode(ThreadedComponent):
         super().__init__(name=name)
         self.settings = EncodeSettings(
             video, audio, bitrate, gop, preset, tune, audio_bitrate,
-            None if rate is None else Fraction(rate), sample_rate, channels,
+            None if rate is None else checked_rate(rate), sample_rate, channels,
         )  # fmt: skip
         self._encoder: ProgrammeEncoder | None = None
         self.frames = 0

@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.files.errors import a_path
 from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.selection import Choice, check_choice
 from kamesh.outbox import Outbox
@@ -74,7 +75,7 @@ class FileSource(ThreadedComponent):
     ) -> None:
         """Remember what to play; the file is opened when it starts."""
         super().__init__(name=name)
-        self.file = Path(path)
+        self.file = a_path(path)
         self.realtime = realtime
         self.loop = loop
         self.choices = (check_choice("video", video), check_choice("audio", audio))

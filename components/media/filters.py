@@ -23,6 +23,7 @@ from kamesh.components.formats import Format, Pictures, Sound
 from kamesh.components.media.filterwords import filter_words, open_labels
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.trouble import MediaError
+from kamesh.components.refusing import text
 from kamesh.errors import EmptyInbox
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class FilterGraph(ThreadedComponent):
     def __init__(self, graph: str, *, name: str | None = None) -> None:
         """Check the words and make a box of each open end."""
         super().__init__(name=name)
+        text(graph, "a graph of filters")
         self.graph = graph
         self.frames = self.unheeded = 0
         self._machine: FilterMachine | None = None

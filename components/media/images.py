@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.files.errors import a_path
 from kamesh.components.formats import Format, Pictures, Text
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.ticks import checked_rate
@@ -155,7 +156,7 @@ class ImageWriter(ThreadedComponent):
     ) -> None:
         """Check the words; WrongFigure says which will not do."""
         super().__init__(name=name)
-        suffix = Path(pattern).suffix.lower()
+        suffix = a_path(pattern).suffix.lower()
         if suffix not in SUFFIXES:
             raise WrongFigure(
                 f"pictures are written to files that end in {', '.join(SUFFIXES)}, not {suffix!r}"
@@ -227,7 +228,7 @@ class ImageSource(ThreadedComponent):
     ) -> None:
         """Check the figures; the file is read when it starts."""
         super().__init__(name=name)
-        self.file = Path(path)
+        self.file = a_path(path)
         self.rate = checked_rate(rate)
         if seconds is not None:
             more_than(0, seconds, "the seconds for which a still is shown")

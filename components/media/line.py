@@ -22,6 +22,7 @@ from kamesh.components.media.decode import Decode
 from kamesh.components.media.demux import Demux
 from kamesh.components.media.encode import Encode
 from kamesh.components.media.mux import MuxMPEGTS
+from kamesh.components.refusing import mapping
 from kamesh.fitting import format_of
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class MediaPipeline(Pipeline):
         self._spans: list[tuple[int, int]] = []  # from which place in the row to which each goes
         for part in parts:
             self._put(as_component(part))
-        self.placement = dict(placement or {})
+        self.placement = mapping(placement, "placements")
         for each in self.placement:
             self.part(each)
         names = list(self.parts)

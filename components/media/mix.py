@@ -110,6 +110,10 @@ class Mix(Component):
         super().__init__(name=name)
         sources = box_names(inputs, "a Mix", (*self.inboxes, *self.outboxes))
         minus = {f"to_{source}": source for source in sources} if mix_minus else {}
+        if isinstance(outputs, int):
+            whole(0, outputs, "the number of mixes", 4096)
+        elif outputs is not None and (isinstance(outputs, str) or not isinstance(outputs, Iterable)):
+            raise WrongFigure(f"outputs are the names of mixes, or how many, and not {outputs!r}")
         mixes = [f"mix{n + 1}" for n in range(outputs)] if isinstance(outputs, int) else outputs
         named = [*minus, *(mixes or ())]
         taken = (*sources, "gains", "control", "replies", "signal")

@@ -24,7 +24,7 @@ from kamesh.components.media.messages import (
     unexpected,
 )
 from kamesh.components.media.mpegts import TransportMuxer
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, mapping, text
 from kamesh.linking import did_you_mean
 
 __all__ = ["Mux", "MuxMPEGTS"]
@@ -123,13 +123,14 @@ class Mux(ThreadedComponent):
     ) -> None:
         """Check the container; WrongFigure names those there are."""
         super().__init__(name=name)
+        text(container, "the name of a container")
         if container not in LIVE:
             raise WrongFigure(
                 f"there is no live container {container!r}{did_you_mean(container, LIVE)}; there is "
                 f"{', '.join(LIVE)}"
             )
         self.container = container
-        self.options = dict(options or {})
+        self.options = mapping(options, "options")
         self.bytes = self.pieces = 0
         if container == "mpegts":
             self.formats = {"inbox": Packets(), "outbox": TransportStream()}

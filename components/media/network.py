@@ -19,7 +19,7 @@ from kamesh.components.media.messages import MediaPacket, StreamHeader, Subtitle
 from kamesh.components.media.pulling import Puller
 from kamesh.components.media.selection import Choice, check_choice
 from kamesh.components.media.trouble import MediaError
-from kamesh.components.refusing import more_than
+from kamesh.components.refusing import mapping, more_than
 from kamesh.components.retries import Retries
 from kamesh.outbox import Outbox
 
@@ -93,7 +93,7 @@ class NetworkSource(ThreadedComponent):
         self.retries = Retries(tries, first=0.25, longest=8.0)
         self.timeout = timeout
         self.container = container
-        self.options = {"protocol_whitelist": WHITELIST, **(options or {})}
+        self.options = {"protocol_whitelist": WHITELIST, **mapping(options, "options")}
         self.choices = {
             "video": check_choice("video", video),
             "audio": check_choice("audio", audio),

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.files.errors import a_path
 from kamesh.components.formats import Format, Pictures, Text
 from kamesh.components.media.messages import Subtitle, unexpected
 from kamesh.components.media.showing import Showing
@@ -103,7 +104,7 @@ class Overlay(ThreadedComponent):
         between(0, 60, patience, "the seconds that a picture waits")
         whole(0, size, "the height of letters in pixels (0: by the picture)")
         self.words = text
-        self.file = Path(picture) if picture else None
+        self.file = a_path(picture) if picture else None
         self.positions = (picture_position, position)
         self.size, self.box, self.opacity = size, box, opacity
         self.colour = _colour(colour)

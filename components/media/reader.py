@@ -16,6 +16,7 @@ from typing import Any
 
 import av
 
+from kamesh.components.files.errors import a_path
 from kamesh.components.media.demuxing import chosen_stream
 from kamesh.components.media.interleave import Interleaver
 from kamesh.components.media.selection import Choice
@@ -42,7 +43,7 @@ class MediaFile:
 
     def __init__(self, path: str | Path, video: Choice = None, audio: Choice = None) -> None:
         """Open it and look what is in it; `video` and `audio` choose among several streams."""
-        self.path = Path(path)
+        self.path = a_path(path)
         self._container = _opened(self.path)
         where, streams = str(self.path), self._container.streams
         try:

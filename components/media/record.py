@@ -22,6 +22,7 @@ from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.extras import needing
+from kamesh.components.files.errors import NoPath, a_path
 from kamesh.components.formats import ByteStream, Either, Packets, TransportStream
 from kamesh.components.media.livewords import FILES
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
@@ -86,7 +87,9 @@ class Record(ThreadedComponent):
     def __init__(self, path: str | Path, *, name: str | None = None) -> None:
         """Remember where to write; the file is made when it starts."""
         super().__init__(name=name)
-        self.target = Path(path)
+        self.target = a_path(path)
+        if not self.target.name:
+            raise NoPath(f"{str(path)!r} is a folder: name a file to write to")
         self.unfinished = self.target.with_name(self.target.name + ".part")
         self._muxer: TransportMuxer | ContainerMuxer | None = None
         self.bytes = 0

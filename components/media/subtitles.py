@@ -12,6 +12,7 @@ from typing import ClassVar
 
 from kamesh import Component, ThreadedComponent
 from kamesh.components.extras import needing
+from kamesh.components.files.errors import a_path
 from kamesh.components.formats import ByteStream, Format, Text
 from kamesh.components.media.captions import FORMS, caption, caption_head
 from kamesh.components.media.messages import Subtitle, unexpected
@@ -65,7 +66,7 @@ class SubtitleReader(ThreadedComponent):
     ) -> None:
         """Check the words; the file is opened when it starts."""
         super().__init__(name=name)
-        self.file = Path(path)
+        self.file = a_path(path)
         self.realtime = realtime
         self.choice = check_choice("choice", choice)
 

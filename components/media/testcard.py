@@ -77,7 +77,7 @@ class TestCard(Component):
     ) -> None:
         """Check the figures; WrongFigure says which will not do. Nothing is drawn yet."""
         super().__init__(name=name)
-        self.size = _size((int(size[0]), int(size[1])))
+        self.size = _size(size)
         self.rate = _rate(rate)
         if seconds is not None:
             more_than(0, seconds, "the seconds of a test card")
@@ -125,7 +125,11 @@ class TestCard(Component):
 
 
 def _size(size: tuple[int, int]) -> tuple[int, int]:
+    if not isinstance(size, tuple | list) or len(size) != 2:
+        raise WrongFigure(f"the size of a test card is a width and a height, and not {size!r}")
     width, height = size
+    for pixels in size:
+        whole(0, pixels, "a width or height in pixels")
     if width % 2 or height % 2:
         raise WrongFigure(f"a test card of {width} x {height} cannot be made: both must be even")
     for value, least, most in zip(size, SMALLEST, LARGEST, strict=True):
@@ -140,7 +144,7 @@ def _size(size: tuple[int, int]) -> tuple[int, int]:
 def _rate(rate: int | float | str | Fraction) -> Fraction:
     try:
         exact = Fraction(rate).limit_denominator(1001)
-    except (ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         raise WrongFigure(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
     if not 1 <= exact <= 240:
         raise WrongFigure(f"a test card has from 1 to 240 frames a second, not {rate}")

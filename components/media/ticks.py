@@ -72,10 +72,10 @@ class Ticks(Generic[T]):
 
 
 def checked_rate(rate: int | float | str | Fraction) -> Fraction:
-    """Give a rate exactly; ValueError, in a sentence, for what is none."""
+    """Give a rate exactly; WrongFigure, in a sentence, for what is none."""
     try:
         exact = Fraction(rate).limit_denominator(1001)
-    except (ValueError, ZeroDivisionError):
+    except (TypeError, ValueError, ArithmeticError):
         raise WrongFigure(f"{rate!r} is not a frame rate: write 25 or '30000/1001'") from None
     if not 0 < exact <= 1000:
         raise WrongFigure(f"pictures come at up to 1000 a second, and at more than 0, not {rate}")

@@ -41,6 +41,8 @@ class Fortune(Component):
     ) -> None:
         """Choose one; NotSuitable if there is none."""
         super().__init__(name=name)
+        if isinstance(sayings, str) or not isinstance(sayings, Iterable):
+            raise NotSuitable(f"sayings are a list of texts, and not {sayings!r}")
         sayings = list(sayings)
         if not sayings:
             raise NotSuitable("there are no sayings to choose from")

@@ -17,7 +17,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from kamesh.components.network.trouble import NetworkError
-from kamesh.components.refusing import WrongFigure
+from kamesh.components.refusing import WrongFigure, text
 from kamesh.components.web.messages import Request
 
 __all__ = ["Asked", "Progress", "as_request", "may_repeat", "retry_after", "schemes"]
@@ -33,7 +33,8 @@ class Asked(NetworkError):
 
 
 def schemes(url: str, among: tuple[str, ...] = WEB) -> str:
-    """Give `url` back if it is an address of the web; ValueError, with a sentence, if it is none."""
+    """Give `url` back if it is an address of the web; WrongFigure, with a sentence, if it is none."""
+    text(url, "an address")
     try:
         parts = urlsplit(url)
         if parts.scheme in among and parts.hostname and parts.port != 0:

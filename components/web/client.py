@@ -21,7 +21,7 @@ from kamesh.components.extras import needing
 from kamesh.components.failing import tell_failure
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
-from kamesh.components.refusing import more_than, whole
+from kamesh.components.refusing import mapping, more_than, whole
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down, stopped_within
 from kamesh.components.web.asking import (
@@ -111,7 +111,7 @@ class HTTPClient(Component):
         self.tries = tries
         self.longest = longest
         self.stream = stream
-        self.headers = dict(headers or {})
+        self.headers = mapping(headers, "headers")
         self.tls = tls_of(tls, server=False)
         self.asked = self.failed = self.retried = 0
         self._tasks: set[asyncio.Task[None]] = set()
@@ -265,7 +265,7 @@ class HTTPDownload(Component):
         more_than(0, timeout, "the seconds of the timeout")
         self.timeout = timeout
         self.retries = Retries(tries)
-        self.headers = dict(headers or {})
+        self.headers = mapping(headers, "headers")
         self.tls = tls_of(tls, server=False)
         self.progress = Progress()
         self.resumed = 0

@@ -20,7 +20,7 @@ from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
-from kamesh.components.refusing import at_least, more_than, text
+from kamesh.components.refusing import at_least, mapping, more_than, text
 from kamesh.components.retries import Retries
 from kamesh.components.sending import stopped_within
 from kamesh.components.web.asking import Asked, schemes
@@ -220,7 +220,7 @@ class EventClient(Component):
         self.timeout = timeout
         self.retries = Retries(tries)
         self.last_id = last_id
-        self.headers = dict(headers or {})
+        self.headers = mapping(headers, "headers")
         self.tls = tls_of(tls, server=False)
         self.events = 0
         self._status = Status(self, self.url)

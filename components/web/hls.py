@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import ThreadedComponent
+from kamesh.components.files.errors import a_path
 from kamesh.components.files.raw import FileError, sentence
 from kamesh.components.formats import ByteStream, Either, TransportStream
 from kamesh.components.network.tls import GivenTLS
@@ -239,7 +240,7 @@ class HLSFolder(ThreadedComponent):
     ) -> None:
         """Remember where to write and how to cut."""
         super().__init__(name=name)
-        self.folder = Path(folder)
+        self.folder = a_path(folder)
         self.stream = _checked_name(stream)
         self.segmenter = Segmenter(target)
         self.playlist = Playlist(self.stream, target, window)

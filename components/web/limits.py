@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from kamesh.components.refusing import WrongFigure, more_than
+from kamesh.components.refusing import WrongFigure, mapping, more_than
 from kamesh.linking import did_you_mean
 
 __all__ = ["LASTING", "Limits", "Stalled", "TooLarge", "TooSlow", "limits_of"]
@@ -63,6 +63,7 @@ def limits_of(given: Limits | Mapping[str, Any]) -> Limits:
     if isinstance(given, Limits):
         return given
     there = [each.name for each in fields(Limits)]
+    given = mapping(given, "limits")
     for name in given:
         if name not in there:
             raise WrongFigure(

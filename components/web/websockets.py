@@ -19,7 +19,7 @@ from kamesh.components.extras import needing
 from kamesh.components.network.factory import ProtocolFactory
 from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
-from kamesh.components.refusing import at_least, more_than, text, whole
+from kamesh.components.refusing import at_least, mapping, more_than, text, whole
 from kamesh.components.retries import Retries
 from kamesh.components.sending import shut_down, stopped_within
 from kamesh.components.web.asking import schemes
@@ -155,7 +155,7 @@ class WebSocketClient(Component):
         self.timeout = timeout
         self.retries = Retries(tries)
         self.longest = longest
-        self.headers = dict(headers or {})
+        self.headers = mapping(headers, "headers")
         self.tls = tls_of(tls, server=False)
         self.linger = linger
         self._status = Status(self, self.url)

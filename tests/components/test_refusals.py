@@ -57,6 +57,12 @@ NUMBERS = [
     for it in inspect.signature(_class_of(entry)).parameters.values()
     if NUMBER.match(str(it.annotation))
 ]
+ARGUMENTS = [
+    (entry.name, it.name)
+    for entry in ENTRIES.values()
+    for it in inspect.signature(_class_of(entry)).parameters.values()
+    if it.name not in ("name", "component_name") and it.kind not in (it.VAR_POSITIONAL, it.VAR_KEYWORD)
+]
 WORDS = [
     (entry.name, it.name)
     for entry in ENTRIES.values()
@@ -94,6 +100,20 @@ def test_a_word_is_taken_or_refused_in_a_sentence(name: str, word: str, bad: obj
         _class_of(entry)(**{**_given(entry), word: bad})
     except KameshError as error:
         assert str(error)  # noqa: PT017  it need not be refused
+
+
+ODD = (None, 5, -1, "x", "", b"x", [1], {}, "a\0b")
+
+
+@pytest.mark.parametrize(("name", "argument"), ARGUMENTS)
+def test_whatever_is_given_it_is_taken_or_refused_in_a_sentence(name: str, argument: str) -> None:
+    """A path, a dict, a function: `except KameshError` is enough for what a user gets wrong."""
+    entry = ENTRIES[name]
+    for odd in (*ODD, object()):
+        try:
+            _class_of(entry)(**{**_given(entry), argument: odd})
+        except KameshError as error:
+            assert str(error)  # noqa: PT017  it need not be refused
 
 
 @pytest.mark.parametrize("name", ENTRIES)
