@@ -14,6 +14,7 @@ import pytest
 from kamesh import (
     ComponentFailed,
     Graphline,
+    KameshError,
     Pipeline,
     ProducerFinished,
     Shutdown,
