@@ -127,7 +127,6 @@ class HTTPClient(Component):
             timeout=self.timeout,
             redirects=self.redirects,
             tls=context_of(self.tls, server=False),
-            repeats=True,
         )
         last: asyncio.Task[None] | None = None
         try:

@@ -3,8 +3,8 @@
 Imports aiohttp. Laws
 1. Whatever goes wrong is raised as one NetworkError, whose sentence names the address.
 2. Each wait has its time: to connect, for the first byte, between two of a body.
-3. A request is repeated by who asks, who counts; only a client that keeps connections for many requests
-   has aiohttp repeat one for which the server had closed the connection meanwhile.
+3. A request is repeated by who asks, who counts. The one exception is no try of theirs: one over a kept
+   connection that the server has closed meanwhile is sent again, once, if it may be.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from types import SimpleNamespace
 
 import aiohttp
 
 from kamesh.components.network.peers import peer_of
 from kamesh.components.network.trouble import NetworkError, shown, trouble
+from kamesh.components.web.asking import may_repeat
 from kamesh.components.web.exchange import Socket
 from kamesh.components.web.messages import Request, header_lines, headers_of
 
@@ -72,11 +75,12 @@ class Session:
         timeout: float = 30.0,
         redirects: int = 10,
         tls: ssl.SSLContext | None = None,
-        repeats: bool = False,
     ) -> None:
         """Open nothing yet; `timeout` is seconds, for connecting and for each wait for bytes."""
         self._timeout = timeout
         self._redirects = redirects
+        tracing = aiohttp.TraceConfig()
+        tracing.on_connection_reuseconn.append(_note_kept)
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=tls or True),
             timeout=aiohttp.ClientTimeout(total=None, connect=timeout, sock_read=timeout),
@@ -84,8 +88,9 @@ class Session:
             headers={"user-agent": AGENT},
             max_line_size=32768,
             max_field_size=32768,
+            trace_configs=[tracing],
         )
-        self._session._retry_connection = repeats  # aiohttp has no public word for it
+        self._session._retry_connection = False  # aiohttp would repeat any; it has no public word for it
 
     @asynccontextmanager
     async def ask(
@@ -93,15 +98,29 @@ class Session:
     ) -> AsyncIterator[Reply]:
         """Ask, and give the answer when its head has come; what goes wrong inside counts too."""
         with _Said(request.url):
-            async with self._session.request(
-                request.method,
-                request.url,
-                headers=header_lines({**request.headers, **(more or {})}),
-                data=request.body,
-                allow_redirects=self._redirects > 0,
-                max_redirects=max(self._redirects, 1),
-            ) as raw:
+            way = _Way()
+            try:
+                raw = await self._send(request, more or {}, way)
+            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError):
+                if not (way.kept and may_repeat(request)):
+                    raise
+                raw = await self._send(request, more or {}, way)
+            async with raw:
                 yield Reply(raw)
+
+    async def _send(
+        self, request: Request, more: Mapping[str, str], way: _Way
+    ) -> aiohttp.ClientResponse:
+        """Send a request, and give the answer when its head has come."""
+        return await self._session.request(
+            request.method,
+            request.url,
+            headers=header_lines({**request.headers, **more}),
+            data=request.body,
+            allow_redirects=self._redirects > 0,
+            max_redirects=max(self._redirects, 1),
+            trace_request_ctx=way,
+        )
 
     async def websocket(
         self, url: str, longest: int, heartbeat: float, headers: Mapping[str, str]
@@ -121,6 +140,18 @@ class Session:
         """Close all connections."""
         await self._session.close()
         await asyncio.sleep(0)  # for transports to be closed in this loop
+
+
+@dataclass(slots=True)
+class _Way:
+    """How a request goes to its server."""
+
+    kept: bool = False  # over a connection that was there
+
+
+async def _note_kept(session: object, context: SimpleNamespace, parameters: object) -> None:
+    if isinstance(context.trace_request_ctx, _Way):  # that of a WebSocket is none
+        context.trace_request_ctx.kept = True
 
 
 class _Said:

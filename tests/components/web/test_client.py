@@ -155,6 +155,41 @@ def test_as_many_at_a_time_as_there_may_be():
             assert Site.most == concurrency
 
 
+def test_it_asks_no_more_often_than_it_was_told():
+    """A server that closes at once is asked `tries` times, in as many connections."""
+    with saying(b"", b"") as (url, asked):
+        _, errors, client = ask(url, tries=2)
+    assert len(asked) == 2
+    assert client.retried == 1
+    assert len(errors) == 1
+
+
+def test_a_kept_connection_that_was_closed_meanwhile_is_no_try():
+    """What was asked over it is asked again over a new one, if that may be done twice."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    asked = []
+
+    def work():
+        for answers in ([answer, b""], [answer, b""]):
+            connection, _ = listener.accept()
+            with connection:
+                for each in answers:
+                    asked.append(connection.recv(65536)[:4])
+                    connection.sendall(each)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        thread = threading.Thread(target=work)
+        thread.start()
+        messages = [url, url, Request(url, "POST", body=b"x")]
+        got, errors, client = ask(*messages, tries=1, concurrency=1)
+        thread.join(5)
+    assert asked == [b"GET ", b"GET ", b"GET ", b"POST"]
+    assert [each.text for each in got] == ["ok", "ok"]
+    assert len(errors) == 1
+    assert client.retried == 0
+
+
 def test_what_cannot_be_had_fails_it_if_nobody_hears_of_it():
     """With "errors" linked to nothing the client fails, after what came before, and says how to go on."""
     got = []
