@@ -109,7 +109,7 @@ class UnixProcess(Component):
         check: bool = False,
         name: str | None = None,
     ) -> None:
-        """Remember what to run; ValueError or TypeError for a command or an environment that is none."""
+        """Remember what to run; WrongFigure or NotSuitable for a command or an environment that is none."""
         super().__init__(name=name)
         if not isinstance(grace, int | float) or not 0 <= grace < 3600:
             raise WrongFigure(f"grace={grace!r}: a number of seconds, 0 or more")

@@ -39,7 +39,7 @@ class ProcessError(KameshError, OSError):
 
 
 def arguments(command: str | Sequence[str], shell: bool) -> list[str]:
-    """Give the list of arguments that `command` means; ValueError or TypeError for what means none."""
+    """Give the list of arguments that `command` means; WrongFigure or NotSuitable for what means none."""
     if shell:
         if not isinstance(command, str):
             raise NotSuitable("shell=True takes one string, which the shell reads; a list needs no shell")

@@ -11,7 +11,6 @@ Laws
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Callable, Generator
 from typing import Any, ClassVar
 
@@ -20,6 +19,7 @@ from kamesh.components.coupling.keep import Keep, Reducer, keeping
 from kamesh.components.coupling.messages import Snapshot
 from kamesh.components.coupling.peer import CouplingRefused, Peer
 from kamesh.components.coupling.replica import Replica
+from kamesh.components.refusing import more_than, whole
 from kamesh.errors import NotSuitable
 from kamesh.owner import Policy
 from kamesh.strand import Strand
@@ -95,16 +95,12 @@ class CoupledBackplane(Backplane):
         until_finished: bool = False,
         component_name: str | None = None,
     ) -> None:
-        """Make a backplane called `name`; NotSuitable for a log below 2 or a patience not above 0."""
+        """Make a backplane called `name`; WrongFigure for a log below 2 or a patience not above 0."""
         super().__init__(name, until_finished=until_finished, component_name=component_name)
         if not isinstance(name, str):
             raise NotSuitable(f"a backplane is called by a text, not by {name!r}")
-        whole_log = isinstance(log, int) and log >= 2
-        if not (whole_log and isinstance(patience, int | float) and 0 < patience < math.inf):
-            raise NotSuitable(
-                f"the backplane {name!r} cannot have log={log!r}, patience={patience!r}: it holds 2 "
-                f"messages or more, and waits longer than 0 seconds"
-            )
+        whole(2, log, f"the number of messages in the log of the backplane {name!r}")
+        more_than(0, patience, f"the seconds of patience of the backplane {name!r}")
         self.keep = keeping(keep)
         self.log = log
         self.patience = patience

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
+from kamesh.components.refusing import whole
 from kamesh.errors import NotSuitable
 
 __all__ = ["Keep", "Reducer", "keeping", "last", "latest_by"]
@@ -46,12 +47,11 @@ class Keep:
 
 
 def last(count: int) -> Keep:
-    """Keep the last `count` messages, oldest first; the state is a tuple. NotSuitable below 1.
+    """Keep the last `count` messages, oldest first; the state is a tuple. WrongFigure below 1.
 
     Example: `CoupledBackplane("CHAT", keep=last(50))`.
     """
-    if not isinstance(count, int) or count < 1:
-        raise NotSuitable(f"the last {count!r} messages cannot be kept: it takes 1 or more")
+    whole(1, count, "the number of messages that are kept")
 
     def apply(state: deque[Any], message: Any) -> deque[Any]:
         state.append(message)

@@ -63,5 +63,5 @@ class LineWriter(Pipeline):
     """
 
     def __init__(self, path: str | Path, mode: str = "replace", *, name: str | None = None) -> None:
-        """Remember where to write; ValueError for a mode there is not."""
+        """Remember where to write; WrongFigure for a mode there is not."""
         super().__init__(JoinLines(), FileWriter(path, mode), name=name)

@@ -46,7 +46,7 @@ class Encrypt(ThreadedConverting):
         cost: int = COST,
         name: str | None = None,
     ) -> None:
-        """Take the key; ValueError if it is not one, or for a cipher or a cost there is not."""
+        """Take the key; WrongFigure if it is not one, or for a cipher or a cost there is not."""
         super().__init__(Encryptor(key, passphrase=passphrase, cipher=cipher, cost=cost), name=name)
 
 
@@ -81,5 +81,5 @@ class Decrypt(ThreadedConverting):
         source: str = "",
         name: str | None = None,
     ) -> None:
-        """Take the key; ValueError if it is not one."""
+        """Take the key; WrongFigure if it is not one."""
         super().__init__(Decryptor(key, passphrase=passphrase), source=source, name=name)

@@ -81,7 +81,7 @@ class DiskBuffer(ThreadedComponent):
         self, folder: str | Path, *, most_bytes: int = GIB, most_messages: int | None = None,
         keep: bool = False, sync: Sync = "none", name: str | None = None,
     ) -> None:
-        """Remember where and how much; ValueError for a bound or a `sync` that there cannot be."""
+        """Remember where and how much; WrongFigure for a bound or a `sync` that there cannot be."""
         super().__init__(name=name)
         whole(1, most_bytes, "the bytes that a buffer holds")
         if most_messages is not None:

@@ -30,7 +30,7 @@ class Pace:
     until: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what makes no sense; ValueError."""
+        """Refuse what makes no sense; WrongFigure."""
         for name, figure in (("speed", self.speed), ("start", self.start), ("until", self.until)):
             optional = figure is None and name != "start"
             if not (optional or isinstance(figure, int | float)):

@@ -82,7 +82,7 @@ class Recorder(Graphline):
         self, path: str | Path, mode: str = "new", *, box: str | None = None, sync: Sync = "none",
         name: str | None = None,
     ) -> None:
-        """Remember where to write; ValueError for a mode or a `sync` that there is not."""
+        """Remember where to write; WrongFigure for a mode or a `sync` that there is not."""
         checked_mode(mode)
         Syncing.of(sync)
         stamp = _Stamp()

@@ -73,7 +73,7 @@ class Replayer(Pipeline):
         start: float = 0.0, until: float | None = None, box: str | None = None,
         name: str | None = None,
     ) -> None:
-        """Remember what to play; ValueError for a speed below 0 or times that make no sense."""
+        """Remember what to play; WrongFigure for a speed below 0 or times that make no sense."""
         pace = Pace(speed, start, until)
         self._play = _Play()
         super().__init__(_Read(a_path(path), pace, loop, box), self._play, name=name)

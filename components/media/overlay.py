@@ -97,7 +97,7 @@ class Overlay(ThreadedComponent):
         patience: float = 1.0,
         name: str | None = None,
     ) -> None:
-        """Check the words; ValueError says which will not do."""
+        """Check the words; WrongFigure says which will not do."""
         super().__init__(name=name)
         between(0, 1, box, "the opacity of the box")
         between(0, 1, opacity, "the opacity of the picture")

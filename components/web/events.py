@@ -213,7 +213,7 @@ class EventClient(Component):
         tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
-        """Remember where to ask; ValueError if the address is none."""
+        """Remember where to ask; WrongFigure if the address is none."""
         super().__init__(name=name)
         self.url = schemes(url)
         more_than(0, timeout, "the seconds of the timeout")

@@ -51,7 +51,7 @@ class WebServer(Component):
         limits: Limits,
         name: str | None,
     ) -> None:
-        """Remember where to listen; ValueError for a port that is none."""
+        """Remember where to listen; WrongFigure for a port that is none."""
         super().__init__(name=name)
         self.port = checked_port(port, 0)
         self.host = host

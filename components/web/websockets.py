@@ -146,7 +146,7 @@ class WebSocketClient(Component):
         tls: GivenTLS | None = None,
         name: str | None = None,
     ) -> None:
-        """Remember where to connect; ValueError if the address is none."""
+        """Remember where to connect; WrongFigure if the address is none."""
         super().__init__(name=name)
         self.url = schemes(url, ("ws", "wss", "http", "https"))
         more_than(0, timeout, "the seconds of the timeout")

@@ -20,6 +20,7 @@ from kamesh import (
 )
 from kamesh.components.coupling import Couple, CoupledBackplane, Follow, Missed, Snapshot, last
 from kamesh.components.framing import BytesToMessages, MessagesToBytes
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import NotSuitable
 from kamesh.testing import keeps_promises
 from kamesh.wiring import link, unlink
@@ -410,10 +411,10 @@ def test_what_has_ended_is_forgotten() -> None:
 
 def test_mistakes() -> None:
     """Each is one sentence."""
-    with pytest.raises(NotSuitable, match=r"cannot have log=1, patience=10"):
+    with pytest.raises(WrongFigure, match="log of the backplane 'a' cannot be 1: it is 2 or more"):
         CoupledBackplane("a", log=1)
     for figures in ({"log": "9"}, {"log": 2.5}, {"patience": None}, {"patience": float("inf")}):
-        with pytest.raises(NotSuitable, match="the backplane 'a' cannot have"):
+        with pytest.raises(WrongFigure, match="of the backplane 'a' cannot be"):
             CoupledBackplane("a", **figures)
     with pytest.raises(NotSuitable, match="called by a text, not by 5"):
         CoupledBackplane(5)

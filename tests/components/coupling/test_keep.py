@@ -4,6 +4,7 @@ import pytest
 
 from kamesh.components.coupling import last, latest_by
 from kamesh.components.coupling.keep import keeping
+from kamesh.components.refusing import WrongFigure
 from kamesh.errors import NotSuitable
 
 
@@ -55,10 +56,10 @@ def test_ones_own():
 
 def test_mistakes():
     """Anything else is refused in a sentence."""
-    with pytest.raises(NotSuitable, match="the last 0 messages cannot be kept"):
+    with pytest.raises(WrongFigure, match="messages that are kept cannot be 0: it is 1 or more"):
         last(0)
     for count in ("5", 2.5, None):
-        with pytest.raises(NotSuitable, match="messages cannot be kept"):
+        with pytest.raises(WrongFigure, match="messages that are kept cannot be"):
             last(count)
     with pytest.raises(NotSuitable, match="a function that gives the key"):
         latest_by(None)
