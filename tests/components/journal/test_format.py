@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kamesh import Shutdown
 from kamesh.codec import encode
 from kamesh.components.journal import Info, JournalReader, Kind, NotAJournal, Record
 from kamesh.components.journal.format import (
@@ -79,6 +80,19 @@ GOLDEN_MESSAGES = (
 )
 GOLDEN_MISSED = "7516f859000000000000000000000005020000020000000c0000000000000000"
 GOLDEN_END = "207a5c9500000000000000000000000603000000000000020000000000000000"
+
+
+def test_golden_bytes_of_a_message_of_our_own():
+    """A record of kamesh's own is found again by its name, wherever its class has moved to."""
+    assert whole(record_of(2_000_000_000, encode([Shutdown("why")]))).hex() == GOLDEN_SHUTDOWN
+    data = bytes.fromhex(GOLDEN_HEAD + GOLDEN_SHUTDOWN)
+    assert [r.messages() for r in JournalReader(io.BytesIO(data))] == [[Shutdown("why")]]
+
+
+GOLDEN_SHUTDOWN = (
+    "b70bc7da0000001a000000007735940001000000000000010000001a000000000091c7151993a85368"
+    "7574646f776ea6726561736f6ea3776879"
+)
 
 
 def test_a_record_with_buffers_is_laid_out_as_it_is_written_down():
