@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
@@ -32,6 +32,8 @@ __all__ = ["SMTPClient"]
 
 
 LONGEST_WAIT = 300.0  # seconds between two tries
+CANCELS = 20  # how often an attempt is told to break off
+A_CANCEL = 0.1  # seconds between two of them
 
 
 class SMTPClient(Component):
@@ -149,10 +151,8 @@ class SMTPClient(Component):
                 while not trying.done() and not shut_down(self):
                     await self.wait()
             finally:
-                if not trying.done():
-                    trying.cancel()
-                    await asyncio.gather(trying, return_exceptions=True)
-            if trying.cancelled():
+                await _cancelled(trying)
+            if not trying.done() or trying.cancelled():
                 await self._fail(mail, left, "it was under way when the client was stopped")
                 return
             attempt = trying.result()
@@ -185,6 +185,15 @@ class SMTPClient(Component):
             "undelivered": self.undelivered,
             "retried": self.retried,
         }
+
+
+async def _cancelled(trying: asyncio.Task[Any]) -> None:
+    """Cancel, and again if need be: `wait_for` may lose a cancel that comes as it ends (bpo-42130)."""
+    for _ in range(CANCELS):
+        if trying.done():
+            return
+        trying.cancel()
+        await asyncio.wait({trying}, timeout=A_CANCEL)
 
 
 def _is_here(host: str) -> bool:

@@ -9,7 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 
 import pytest
@@ -18,6 +18,7 @@ from aiosmtpd import smtp as aiosmtpd
 from kamesh import Component, ComponentFailed, Ended, Pipeline, Shutdown
 from kamesh.codec import decode, encode
 from kamesh.components.mail import Delivered, Mail, SMTPClient, SMTPServer, Undelivered
+from kamesh.components.mail.delivery import Delivery
 from kamesh.components.mail.messages import as_mail
 from kamesh.components.mail.replies import Attempt, checked_reply
 from kamesh.components.network.tls import TLS
@@ -555,6 +556,25 @@ def test_the_client_ends_when_told_though_the_server_says_nothing():
         handle.stop()
         assert handle.wait(5)
         connection.close()
+    assert rest(handle, "errors")[0].mail == mail(1)
+
+
+def test_the_client_ends_though_a_cancel_is_lost(monkeypatch):
+    """As `asyncio.wait_for` may lose one that comes the moment it ends: it is told again."""
+    begun = threading.Event()
+
+    async def deliver(self, mail, recipients):
+        begun.set()
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(Delivery, "deliver", deliver)
+    handle = SMTPClient("127.0.0.1", 25).background()
+    handle.put(mail(1))
+    assert begun.wait(5)
+    handle.stop()
+    assert handle.wait(5)
     assert rest(handle, "errors")[0].mail == mail(1)
 
 
