@@ -47,6 +47,7 @@ NAMES = {
     " audio_samples audio_seconds damaged numbered first last missing repeated",
     "media.Recorded": "path bytes chunks",
     "media.SetGain": "input output gain",
+    "media.SoundLevel": "time peak rms",
     "media.StreamHeader": "streams",
     "media.Subtitle": "text start end",
     "media.VideoInfo": "codec time_base width height rate extradata pixel_format",

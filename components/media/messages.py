@@ -99,7 +99,7 @@ class Subtitle:
     end: float = float("inf")
 
 
-@register
+@register(name="media.SoundLevel")
 @dataclass(frozen=True, slots=True)
 class SoundLevel:
     """How loud sound is from `time` seconds on: the peak and the root mean square; 1.0 is full scale."""

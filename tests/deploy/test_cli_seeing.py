@@ -96,7 +96,7 @@ def test_check(terminal, tmp_path):
     (tmp_path / "bad.toml").write_text("[node.a]\n")
     (tmp_path / "bad.py").write_text("def f(:\n")
     assert terminal("check", "hello.py") == Exit.OK
-    assert terminal.out == "hello.py: nothing wrong (1 nodes, 2 components, 2 linkages)\n"
+    assert terminal.out == "hello.py: nothing wrong (1 node, 2 components, 2 linkages)\n"
     assert terminal("check", "hello.py", "bad.toml", "bad.py", "none.py") == Exit.MISTAKE
     assert terminal.out.startswith("hello.py: nothing wrong")
     assert terminal.err.splitlines()[0].startswith("bad.toml:1: a topology has no table 'node'")
