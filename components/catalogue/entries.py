@@ -94,7 +94,7 @@ def catalogue() -> Catalogue:
     for point in sorted(metadata.entry_points(group=GROUP), key=lambda one: one.name):
         try:
             components, module_name = _offered(point)
-        except Exception as error:  # whatever another package does when it is imported
+        except (Exception, SystemExit) as error:  # whatever another package does when it is imported
             troubles.append(f"{point.value} (of {_package(point)}) cannot be looked at: {error}")
             continue
         for component in components:

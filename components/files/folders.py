@@ -73,7 +73,10 @@ def _walk(
         trouble(error, folder)
         return
     which = (found.st_dev, found.st_ino)
-    if which in above or len(above) >= DEEPEST:
+    if which in above:
+        return
+    if len(above) >= DEEPEST:
+        trouble(FileError(f"{folder} is not looked into: it is {DEEPEST} folders deep"), folder)
         return
     for entry in entries:
         path = before + entry.name

@@ -139,7 +139,7 @@ class WatchFolder(ThreadedComponent):
             kinds.setdefault(text, set()).add(kind)
         for text in sorted(kinds):
             path = os.path.relpath(text, folder).replace(os.sep, "/")
-            if path.startswith(".."):
+            if path == ".." or path.startswith("../"):
                 continue
             if os.path.isdir(text):
                 if ADDED in kinds[text]:

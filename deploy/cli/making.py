@@ -32,8 +32,9 @@ def new(options: Namespace, context: Context) -> int:
         for path, text in texts.items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-            made.append(file)
+            with file.open("x", encoding="utf-8") as out:
+                made.append(file)  # from now on it is ours to take away
+                out.write(text)
     except OSError as error:
         for file in made:
             file.unlink(missing_ok=True)

@@ -131,6 +131,18 @@ def test_other_packages_add_theirs(tmp_path, monkeypatch):
     sys.modules.pop("weather_parts", None)
 
 
+def test_a_module_that_ends_the_program_costs_only_itself(tmp_path, monkeypatch):
+    """One that calls sys.exit() when it is imported is told of, and the others are listed."""
+    (tmp_path / "weather_exits.py").write_text("import sys\nsys.exit('no barometer here')\n")
+    installed(tmp_path, "all = weather_exits")
+    monkeypatch.syspath_prepend(tmp_path)
+    found = catalogue()
+    assert found.entries
+    assert found.troubles == (
+        "weather_exits (of weather) cannot be looked at: no barometer here",
+    )
+
+
 def test_an_empty_catalogue():
     """Nothing is found in nothing."""
     with pytest.raises(UnknownName):

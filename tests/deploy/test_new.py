@@ -1,5 +1,6 @@
 """`kamesh new`: what it makes works, and passes its own tests."""
 
+import io
 import os
 import subprocess
 import sys
@@ -85,6 +86,27 @@ def test_a_folder_that_cannot_be_written(tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert main(["new", "component", "Upper", "--folder", str(tmp_path / "file")]) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+def test_a_disk_that_fills(tmp_path, monkeypatch, capsys):
+    """Nothing is left behind, and nothing of half a file: all are made or none."""
+    real = Path.open
+
+    class Full(io.StringIO):
+        def write(self, text):
+            raise OSError(28, "No space left on device")
+
+    def opened(path, mode="r", **options):
+        file = real(path, mode, **options)
+        if not path.name.startswith("test_"):
+            return file
+        file.close()
+        return Full()
+
+    monkeypatch.setattr(Path, "open", opened)
+    assert main(["new", "component", "Upper", "--folder", str(tmp_path)]) == 1
+    assert "test_upper.py cannot be written: No space left" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(

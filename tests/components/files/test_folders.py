@@ -73,6 +73,18 @@ class TestList:
         assert "link" in with_links
         assert len(with_links) < 20
 
+    def test_too_deep_a_folder_is_said(self, tmp_path, monkeypatch):
+        """What is too deep to be looked into is told of, and not left out unseen."""
+        monkeypatch.setattr("kamesh.components.files.folders.DEEPEST", 3)
+        deep = tmp_path / "a" / "b" / "c"
+        deep.mkdir(parents=True)
+        for each in (tmp_path / "a" / "b" / "f", deep / "g"):
+            each.touch()
+        told = []
+        paths = walk(tmp_path, lambda _: True, lambda error, path: told.append((str(error), path)))
+        assert list(paths) == ["a/b/f"]
+        assert told == [(f"{deep} is not looked into: it is 3 folders deep", deep)]
+
     def test_a_large_folder_is_walked_as_it_is_wanted(self, tree):
         """Nothing is looked at before it is asked for."""
         paths = walk(tree, lambda _: True, lambda error, path: pytest.fail(f"{error} {path}"))

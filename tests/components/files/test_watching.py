@@ -142,6 +142,13 @@ def test_added_modified_removed(folder, polling):
         assert watch.one() == ("in/deep/b.ts", "added")
 
 
+def test_a_name_that_begins_with_two_dots(folder):
+    """It is one as any other, and no way out of the folder."""
+    with Watching(folder, "*", 0.15) as watch:
+        (folder / "..film").write_text("x")
+        assert watch.one() == ("..film", "added")
+
+
 def test_a_folder_that_comes_with_files(folder, tmp_path):
     """A folder that is moved in brings its files."""
     (tmp_path / "other" / "deep").mkdir(parents=True)
