@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, ClassVar
 from kamesh.ending import Ending
 from kamesh.errors import BadYield
 from kamesh.inbox import ControlInbox, Inbox
-from kamesh.messages import Failure, ProducerFinished, failure_of
+from kamesh.messages import Failure, ProducerFinished, Shutdown, failure_of
 from kamesh.nesting import Nest, WaitComplete, bad_yield, close_all, generators_behind
 from kamesh.outbox import Feed, Outbox
 from kamesh.owner import DEFAULT_BOUND, UNLIMITED
@@ -289,9 +289,18 @@ class Strand(Ending):
             return
         if self.passed_on and not self.stopped:  # it was told ProducerFinished, and has finished
             signal.put(self.stop_note)
+        elif (unread := self._unread_shutdown()) is not None:
+            signal.put(unread)
         elif not signal.sent:
             signal.put(ProducerFinished(self.path, at_end=True))
         self._settle_feeds()
+
+    def _unread_shutdown(self) -> Shutdown | None:
+        """Give the Shutdown that came too late to be read: those behind are to end by it too."""
+        control = self.inboxes.get("control")
+        if control is None or self.stopped:
+            return None
+        return next((each for each in tuple(control.queue) if isinstance(each, Shutdown)), None)
 
     def _settle_inboxes(self) -> tuple[bool, bool]:
         took = left = False

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from kamesh import Component, Pipeline, ProducerFinished, ThreadedComponent
+from kamesh import Component, Pipeline, ProducerFinished, Shutdown, ThreadedComponent
 from kamesh import runtime as runtime_module
 from kamesh.testing import run, run_coroutine
 
@@ -94,3 +94,24 @@ def test_what_is_sent_after_a_producer_finished_is_heard(kind):
     """Whoever is told to finish tells the next when it has finished, behind its last message."""
     given = {"inbox": [1, 2], "control": [ProducerFinished("me")]}
     assert run(Pipeline(kind(), str), given)["outbox"] == ["(1, 2)"]
+
+
+class Once(Component):
+    """Ends as soon as something comes on control, which it does not read."""
+
+    def main(self):
+        while not self.data_ready("control"):
+            yield self.pause()
+
+
+class Deaf(Component):
+    """Ends only when it is told to."""
+
+    def main(self):
+        while not self._strand.told():
+            yield self.pause()
+
+
+def test_a_shutdown_that_came_too_late_to_be_read_is_passed_on():
+    """Who ends with a Shutdown unread leaves it to those behind it."""
+    assert run(Pipeline(Once(), Deaf()), {"control": [Shutdown("now")]})["outbox"] == []
