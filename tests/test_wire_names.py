@@ -40,6 +40,7 @@ NAMES = {
     "mail.Mail": "sender recipients data peer hello user tls",
     "mail.Question": "step peer hello sender recipient user tls",
     "mail.Undelivered": "mail recipients reason code",
+    "files.FileFailed": "path reason",
     "media.AudioInfo": "codec time_base sample_rate channels extradata",
     "media.FilterCommand": "filter command argument",
     "media.MediaPacket": "stream data pts dts duration keyframe",
