@@ -4,12 +4,13 @@ PYTHON ?= python3
 VENV   ?= .venv
 SECONDS ?= 20
 INPUT  ?=
+TESTS  ?=
 PORT   ?= 0
 
 KAMESH := $(VENV)/bin/kamesh
 STAMP  := $(VENV)/.made
 
-.PHONY: demo test lint types bench clean help
+.PHONY: demo test fast lint types bench clean help
 
 help:            ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -25,8 +26,12 @@ $(STAMP): pyproject.toml
 demo: $(STAMP)   ## a broadcast through five node processes, for SECONDS=20, of INPUT=film.mp4 if given
 	@$(KAMESH) demo --seconds $(SECONDS) --port $(PORT) $(if $(INPUT),'$(INPUT)')
 
-test: $(STAMP)   ## all tests
-	@$(VENV)/bin/python -m pytest
+test: $(STAMP)   ## all tests, on all processors
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal $(TESTS)
+
+fast: $(STAMP)   ## the tests that start no other process: two minutes
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal -m 'not slow' \
+	  --ignore=tests/processes --ignore=tests/hosts --ignore=tests/browser $(TESTS)
 
 lint: $(STAMP)   ## ruff
 	@$(VENV)/bin/ruff check .

@@ -23,10 +23,12 @@ __all__ = ["demo", "down", "node", "run", "up"]
 class Starter(Protocol):
     """What `kamesh.deploy.launching.start` offers; each gives an exit code, None for 0."""
 
-    def run_file(self, path: Path, split: bool, arguments: Sequence[str]) -> int | None:
+    def run_file(
+        self, path: Path, split: bool, arguments: Sequence[str], *, name: str | None
+    ) -> int | None:
         """Run a Python file with these arguments of its own."""
 
-    def run_words(self, text: str, split: bool) -> int | None:
+    def run_words(self, text: str, split: bool, *, name: str | None) -> int | None:
         """Run a one-line pipeline."""
 
     def up(
@@ -49,10 +51,13 @@ def run(options: Namespace, context: Context) -> int:
     if options.arguments and what != "program":
         raise NotSuitable("arguments after -- go to a Python file, and this is none")
     if what == "words":
-        return _starter().run_words(options.what, options.split) or Exit.OK
+        ended = _starter().run_words(options.what, options.split, name=options.name)
+        return ended or Exit.OK
     if what == "topology":
         return _starter().up(Path(options.what), options.name) or Exit.OK
-    return _starter().run_file(Path(options.what), options.split, options.arguments) or Exit.OK
+    path = Path(options.what)
+    ended = _starter().run_file(path, options.split, options.arguments, name=options.name)
+    return ended or Exit.OK
 
 
 def up(options: Namespace, context: Context) -> int:

@@ -45,7 +45,9 @@ START = 30.0  # seconds the nodes of a topology have to find each other, and one
 END = 10.0  # seconds they have to end
 
 
-def run_file(path: Path, split: bool, arguments: Sequence[str] = ()) -> None:
+def run_file(
+    path: Path, split: bool, arguments: Sequence[str] = (), *, name: str | None = None
+) -> None:
     """Run a Python file; what it calls `run()` on is run here, or split over nodes."""
     calls = 0
 
@@ -53,16 +55,16 @@ def run_file(path: Path, split: bool, arguments: Sequence[str] = ()) -> None:
         nonlocal calls
         spec = Spec("", "file", str(path), "", call=calls, split=split, argv=list(arguments))
         calls += 1
-        _run_component(strand.component, spec, run_name(str(path)))
+        _run_component(strand.component, spec, name or run_name(str(path)))
 
     run_program(path, arguments, launch)
 
 
-def run_words(text: str, split: bool) -> None:
+def run_words(text: str, split: bool, *, name: str | None = None) -> None:
     """Run a one-line pipeline; `module:Class` may be of the folder it is given in."""
     sys.path.insert(0, str(Path.cwd()))
     spec = Spec("", "words", text, "", split=split)
-    _run_component(pipeline_of(text), spec, "pipeline")
+    _run_component(pipeline_of(text), spec, name or "pipeline")
 
 
 def _run_component(top: Component, spec: Spec, name: str) -> None:

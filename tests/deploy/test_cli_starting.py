@@ -16,13 +16,13 @@ def test_run_knows_what_is_meant(terminal, launched, tmp_path):
     assert terminal("run", "hello.py", "--split", "--", "--volume", "3", "--", "x") == Exit.OK
     assert terminal("run", "studio.toml", "--name", "s") == Exit.OK
     assert terminal("run", "console-reader ! upper ! console", "--split") == Exit.OK
-    assert terminal("run", "console-reader") == Exit.OK
+    assert terminal("run", "console-reader", "--name", "t") == Exit.OK
     assert launched.calls == [
-        ("run_file", "hello.py", "False", "[]"),
-        ("run_file", "hello.py", "True", "['--volume', '3', '--', 'x']"),
+        ("run_file", "hello.py", "False", "[]", ("name", None)),
+        ("run_file", "hello.py", "True", "['--volume', '3', '--', 'x']", ("name", None)),
         ("up", "studio.toml", "s"),
-        ("run_words", "console-reader ! upper ! console", "True"),
-        ("run_words", "console-reader", "False"),
+        ("run_words", "console-reader ! upper ! console", "True", ("name", None)),
+        ("run_words", "console-reader", "False", ("name", "t")),
     ]
 
 
