@@ -5,6 +5,7 @@ import sys
 import textwrap
 import types
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -154,11 +155,11 @@ def launched(monkeypatch):
     launch.code = 0
     for name in ("run_file", "run_words", "up", "down"):
 
-        def start(*words, name=name, **options):
-            calls.append((name, *map(str, words), *sorted(options.items())))
+        def start(called, *words, **options):
+            calls.append((called, *map(str, words), *sorted(options.items())))
             return launch.code
 
-        setattr(launch, name, start)
+        setattr(launch, name, partial(start, name))
     monkeypatch.setitem(sys.modules, "kamesh.deploy.launching.start", launch)
     showing = types.ModuleType("kamesh.deploy.demo.showing")
 
