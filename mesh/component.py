@@ -378,6 +378,9 @@ class Component:
 
 declare_boxes(Component, Component.inboxes, Component.outboxes)
 
+# `__new__` takes whatever a subclass's `__init__` does; one without its own takes a name and no more
+Component.__new__.__signature__ = inspect.signature(Component.__init__)  # type: ignore[attr-defined]
+
 
 def strand_of(component: object) -> Strand:
     """Give the strand of a component; NotSuitable for anything else."""

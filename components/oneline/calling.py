@@ -55,7 +55,8 @@ def wrong_with(
         return f"it has no argument {unknown[0]!r}{did_you_mean(unknown[0], names)}"
     places = [one.name for one in taken if one.kind is one.POSITIONAL_OR_KEYWORD]
     if len(arguments) > len(places) and not open_ended:
-        return f"it has no place for {arguments[len(places)]!r}; it takes {', '.join(names)}"
+        takes = ", ".join(names) or "no arguments"
+        return f"it has no place for {arguments[len(places)]!r}; it takes {takes}"
     twice = [each for each in places[: len(arguments)] if each in options]
     if twice:
         return f"it is given {twice[0]} twice"

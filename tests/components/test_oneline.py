@@ -249,6 +249,7 @@ def test_who_wants_no_more_ends_an_endless_source(capsys):
         ("one-shot x ! batch sise=2", "it has no argument 'sise' (did you mean 'size'?)"),
         ("one-shot", "it needs message"),
         ("one-shot a b c", "it has no place for 'b'; it takes message"),
+        ("echo x", "it has no place for 'x'; it takes no arguments"),
         ("one-shot a message=b", "it is given message twice"),
     ],
 )

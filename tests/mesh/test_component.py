@@ -1,6 +1,7 @@
 """Components as people write them: boxes, names, kinds, figures, and mistakes in words."""
 
 import asyncio
+import inspect
 from dataclasses import FrozenInstanceError
 
 import pytest
@@ -322,3 +323,17 @@ def test_threaded_mains_are_plain() -> None:
     for kind in (Generator, Coroutine):
         with pytest.raises(ComponentFailed, match="runs in a thread, so it is a plain function"):
             run(kind())
+
+
+def test_how_one_is_made_can_be_asked() -> None:
+    """Python's `inspect` gives the arguments of its own `__init__`, or of the one it has from Component."""
+
+    class Plain(Component):
+        pass
+
+    class Sized(Component):
+        def __init__(self, size: int, *, name: str | None = None) -> None:
+            super().__init__(name=name)
+
+    assert str(inspect.signature(Plain)) == "(*, name: 'str | None' = None) -> 'None'"
+    assert list(inspect.signature(Sized).parameters) == ["size", "name"]
