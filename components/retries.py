@@ -4,7 +4,10 @@ Pure: chance and counts come in, seconds come out. The wait doubles with each tr
 and of each a random half is taken off, so that many who failed together do not come back together
 ("Exponential Backoff and Jitter", Marc Brooker, 2015: the "equal jitter" of it).
 
-Law: the number of tries is limited, unless it is said that it is not; a success begins the count anew.
+Laws
+1. The number of tries is limited, unless it is said that it is not; a success begins the count anew.
+2. Failures are told of at the first, and then each time that they are twice as many: whoever waits is
+   told why, and no log is filled.
 """
 
 from __future__ import annotations
@@ -47,6 +50,11 @@ class Retries:
     def once(self) -> bool:
         """Whether it is tried a single time."""
         return self.tries == 1
+
+    @property
+    def to_be_told(self) -> bool:
+        """Whether it is time to tell of the failures: there are 1, 2, 4, 8, ..."""
+        return self.failures.bit_count() == 1
 
     def wait(self, at_least: float = 0.0, chance: float | None = None) -> float | None:
         """Give the seconds to wait after one more failure; None to leave off.

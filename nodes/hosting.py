@@ -68,9 +68,10 @@ class Hosting:
         """Tell the sources to finish; who is fed by others ends when its streams do."""
         for strand in list(self._live):
             control = strand.inboxes.get("control")
-            fed = any(box.live for name, box in strand.inboxes.items() if name != "control")
-            if control is not None and not fed:
-                control.deliver(ProducerFinished(self.node, at_end=True))
+            boxes = [box for name, box in strand.inboxes.items() if name != "control"]
+            if control is not None and not any(box.live for box in boxes):
+                unfed = not any(box.finished for box in boxes)  # or what feeds it is not linked yet
+                control.deliver(ProducerFinished(self.node, at_end=unfed))
 
     def tell(self, name: str, message: object) -> None:
         """Put `message` into the control of one component."""

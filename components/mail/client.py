@@ -10,9 +10,8 @@ Laws
 
 from __future__ import annotations
 
-import asyncio
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from kamesh import Component
 from kamesh.components.extras import needing
@@ -22,7 +21,7 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import checked_port
 from kamesh.components.refusing import WrongFigure, more_than
 from kamesh.components.retries import Retries
-from kamesh.components.sending import shut_down, stopped_within
+from kamesh.components.sending import stopped_within, tell_retry, told_to_end, unless_told
 from kamesh.outbox import Outbox
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ __all__ = ["SMTPClient"]
 
 
 LONGEST_WAIT = 300.0  # seconds between two tries
-CANCELS = 20  # how often an attempt is told to break off
-A_CANCEL = 0.1  # seconds between two of them
 
 
 class SMTPClient(Component):
@@ -60,8 +57,8 @@ class SMTPClient(Component):
     "errors" an Undelivered for those it has not, with the reason; "control".
 
     How it ends: when its inbox has ended and each mail is accounted for. Told Shutdown, at once: what was
-    under way is told on "errors". It fails, with a sentence, at the first mail that is not delivered if
-    "errors" is linked to nothing.
+    under way is told on "errors"; told to finish, it tries no mail a second time. It fails, with a
+    sentence, at the first mail that is not delivered if "errors" is linked to nothing.
     """
 
     inboxes: ClassVar = {
@@ -145,17 +142,10 @@ class SMTPClient(Component):
         retries = Retries(self.tries, self.first_wait, max(self.first_wait, LONGEST_WAIT))
         left = mail.recipients
         while left:
-            trying = asyncio.create_task(delivery.deliver(mail, left))
-            trying.add_done_callback(lambda _: self._strand.wake())
-            try:
-                while not trying.done() and not shut_down(self):
-                    await self.wait()
-            finally:
-                await _cancelled(trying)
-            if not trying.done() or trying.cancelled():
+            attempt = await unless_told(self, delivery.deliver(mail, left))
+            if attempt is None:
                 await self._fail(mail, left, "it was under way when the client was stopped")
                 return
-            attempt = trying.result()
             if attempt.delivered:
                 self.delivered += 1
                 await self.send(Delivered(mail, attempt.delivered, attempt.reply))
@@ -165,7 +155,9 @@ class SMTPClient(Component):
             if not left:
                 return
             wait = retries.wait()
-            if wait is None or await stopped_within(self, wait):
+            if wait is not None:
+                tell_retry(self, retries, attempt.refused[left[0]][1])
+            if wait is None or await stopped_within(self, wait, told_to_end):
                 for who in left:
                     code, reason = attempt.refused[who]
                     await self._fail(mail, (who,), reason, code)
@@ -185,15 +177,6 @@ class SMTPClient(Component):
             "undelivered": self.undelivered,
             "retried": self.retried,
         }
-
-
-async def _cancelled(trying: asyncio.Task[Any]) -> None:
-    """Cancel, and again if need be: `wait_for` may lose a cancel that comes as it ends (bpo-42130)."""
-    for _ in range(CANCELS):
-        if trying.done():
-            return
-        trying.cancel()
-        await asyncio.wait({trying}, timeout=A_CANCEL)
 
 
 def _is_here(host: str) -> bool:

@@ -14,13 +14,14 @@ from typing import ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.formats import Format, Packets, Text
-from kamesh.components.media.addresses import WHITELIST, check_address, shown_address
+from kamesh.components.media.core.addresses import WHITELIST, check_address, shown_address
+from kamesh.components.media.core.selection import Choice, check_choice
 from kamesh.components.media.messages import MediaPacket, StreamHeader, Subtitle
 from kamesh.components.media.pulling import Puller
-from kamesh.components.media.selection import Choice, check_choice
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.refusing import mapping, more_than
 from kamesh.components.retries import Retries
+from kamesh.components.sending import tell_retry
 from kamesh.outbox import Outbox
 
 __all__ = ["NetworkSource"]
@@ -105,12 +106,11 @@ class NetworkSource(ThreadedComponent):
         """Pass on what comes, from one connection after the other."""
         # PyAV takes a tenth of a second to import: only the node that reads pays for it
         with needing("NetworkSource"):
-            import kamesh.components.media.demuxing  # noqa: F401
+            import kamesh.components.media.engine.demuxing  # noqa: F401
 
         puller: Puller[Message] = Puller(self, lambda: self._connections(puller))
         for message in puller:
             if isinstance(message, str):
-                log.warning("%s: %s", self.path, message)
                 self.send(message, "notes")
             elif isinstance(message, Subtitle):
                 self.send(message, "subtitles")
@@ -138,13 +138,14 @@ class NetworkSource(ThreadedComponent):
                 pause = self.retries.wait()
                 if pause is None:
                     raise MediaError(reason)
+            tell_retry(self, self.retries, reason)
             yield f"{reason}; trying again in {pause:.1f} s"
             if not puller.wait(pause):
                 return
 
     def _connection(self) -> Generator[Message, None, str]:
         """Give all of one connection; why it broke off, or "" for an orderly end."""
-        from kamesh.components.media.demuxing import Demuxer, open_media  # as in main: PyAV
+        from kamesh.components.media.engine.demuxing import Demuxer, open_media  # as in main: PyAV
 
         where = shown_address(self.url)
         opened = open_media(
@@ -152,7 +153,9 @@ class NetworkSource(ThreadedComponent):
             timeout=(self.timeout, self.timeout),
         )  # fmt: skip
         with Demuxer(opened, where, **self.choices) as demuxer:
-            yield from demuxer.notes
+            for note in demuxer.notes:
+                log.warning("%s: %s", self.path, note)
+                yield note
             yield demuxer.header
             for message in demuxer:
                 self.retries.succeeded()

@@ -19,7 +19,7 @@ from kamesh.components.network.patience import Patience, Verdict, Watch
 from kamesh.components.network.trouble import NetworkError, trouble
 from kamesh.components.refusing import more_than
 from kamesh.components.retries import Retries
-from kamesh.components.sending import stopped_within, tell
+from kamesh.components.sending import feed_is_over, stopped_within, tell, tell_retry
 from kamesh.errors import NotSuitable
 
 __all__ = ["Calling"]
@@ -111,6 +111,7 @@ class Calling(Component):
             self._tell(Refused(self.where, sentence, -1.0 if wait is None else wait))
             if wait is None:
                 raise NetworkError(sentence) from error
+            tell_retry(self, self.retries, sentence)
             return wait
         return await self._converse(stream)
 
@@ -153,7 +154,11 @@ class Calling(Component):
         if self.now() - began >= STEADY:
             self.retries.succeeded()
         wait = self.retries.wait()
-        if wait is None and stream.reason:
+        if wait is not None:
+            tell_retry(
+                self, self.retries, stream.reason or f"{self.where} has ended the connection"
+            )
+        elif stream.reason:
             raise NetworkError(stream.reason) from stream.error
         return wait
 
@@ -202,7 +207,7 @@ class Calling(Component):
             message = self.control.recv()
             if isinstance(message, Shutdown):
                 self._told = message
-            elif isinstance(message, ProducerFinished) and not message.at_end:
+            elif isinstance(message, ProducerFinished) and not feed_is_over(self, message):
                 self._told = self._told or message
         return self._told is not None or self._unfit is not None
 

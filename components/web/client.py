@@ -23,7 +23,7 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.refusing import mapping, more_than, whole
 from kamesh.components.retries import Retries
-from kamesh.components.sending import shut_down, stopped_within
+from kamesh.components.sending import shut_down, stopped_within, tell_retry, unless_told
 from kamesh.components.web.asking import (
     Asked,
     Progress,
@@ -279,14 +279,15 @@ class HTTPDownload(Component):
         try:
             while True:
                 try:
-                    await self._go_on(session)
+                    await unless_told(self, self._go_on(session), Component.stopping)
                     return
                 except Asked as error:
                     raise NetworkError(f"{self.url}: {error}") from error
-                except NetworkError:
+                except NetworkError as error:
                     wait = self.retries.wait()
                     if wait is None:
                         raise
+                    tell_retry(self, self.retries, str(error))
                 self.resumed += 1
                 if await stopped_within(self, wait, Component.stopping):
                     return
@@ -300,8 +301,6 @@ class HTTPDownload(Component):
             if reply.status == 416:
                 return
             async for piece in reply.pieces():
-                if self.stopping():
-                    return
                 piece, skip = piece[skip:], max(0, skip - len(piece))
                 if piece:
                     self.retries.succeeded()

@@ -22,7 +22,7 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.refusing import at_least, mapping, more_than, text
 from kamesh.components.retries import Retries
-from kamesh.components.sending import stopped_within
+from kamesh.components.sending import stopped_within, tell_retry, unless_told
 from kamesh.components.web.asking import Asked, schemes
 from kamesh.components.web.eventstream import EventParser
 from kamesh.components.web.history import BYTES, EVENTS, History
@@ -239,6 +239,7 @@ class EventClient(Component):
                 wait = None if isinstance(problem, Asked) else self.retries.wait(self._retry)
                 status.over(str(problem), wait)
                 if wait is not None:
+                    tell_retry(self, self.retries, str(problem))
                     if await stopped_within(self, wait, Component.stopping):
                         return
                 elif isinstance(problem, Asked):
@@ -253,19 +254,11 @@ class EventClient(Component):
 
     async def _once(self, session: Session) -> NetworkError | None:
         """Listen in one connection; say how it went wrong, or None for no more."""
-        listening = asyncio.create_task(self._listen(session))
-        listening.add_done_callback(lambda _: self._strand.wake())
         try:
-            while not listening.done() and not self.stopping():
-                await self.wait()
-            if not listening.done() or not listening.result():
-                return None
-            return NetworkError(f"{self.url} has ended its events")
+            more = await unless_told(self, self._listen(session), Component.stopping)
         except NetworkError as error:
             return error
-        finally:
-            listening.cancel()
-            await asyncio.gather(listening, return_exceptions=True)
+        return NetworkError(f"{self.url} has ended its events") if more else None
 
     async def _listen(self, session: Session) -> bool:
         """Send on what comes in one connection; False if the server says that no more will."""

@@ -21,7 +21,13 @@ from kamesh.components.network.tls import GivenTLS, context_of, tls_of
 from kamesh.components.network.trouble import NetworkError
 from kamesh.components.refusing import at_least, mapping, more_than, text, whole
 from kamesh.components.retries import Retries
-from kamesh.components.sending import shut_down, stopped_within
+from kamesh.components.sending import (
+    shut_down,
+    stopped_within,
+    tell_retry,
+    told_to_end,
+    unless_told,
+)
 from kamesh.components.web.asking import schemes
 from kamesh.components.web.conversing import HEARTBEAT, WebSocket
 from kamesh.components.web.limits import LASTING, Limits
@@ -120,7 +126,8 @@ class WebSocketClient(Component):
 
     How it ends: when its inbox has ended and all is sent, it goes on until nothing has come for `linger`
     seconds (0.5), and closes: a WebSocket that is closed takes no answers any more. Told Shutdown, at
-    once. It fails, with a sentence, when the server cannot be had any more.
+    once; so it does when it is told to finish while it waits to try again. It fails, with a sentence,
+    when the server cannot be had any more.
     """
 
     inboxes: ClassVar = {
@@ -174,7 +181,10 @@ class WebSocketClient(Component):
             while True:
                 try:
                     opening = session.websocket(self.url, self.longest, HEARTBEAT, self.headers)
-                    await self._speak(await opening)
+                    socket = await unless_told(self, opening, WebSocketClient._is_pointless)
+                    if socket is None:
+                        return
+                    await self._speak(socket)
                     problem = NetworkError(f"{self.url} has closed the connection")
                 except (NetworkError, ConnectionError) as error:
                     problem = NetworkError(str(error))
@@ -186,11 +196,17 @@ class WebSocketClient(Component):
                     if not self.retries.once or not self._status.connections:
                         raise problem
                     return
-                if await stopped_within(self, wait):
+                tell_retry(self, self.retries, str(problem))
+                if await stopped_within(self, wait, told_to_end):
                     return
         finally:
             self._status.over()
             await session.close()
+
+    def _is_pointless(self) -> bool:
+        """Say whether it need not connect any more: told to finish, it still has what waits to send."""
+        waiting = self._in_hand or self.inbox.queue
+        return shut_down(self) or (not waiting and told_to_end(self))
 
     async def _speak(self, socket: Socket) -> None:
         self._status.connected(socket.peer)

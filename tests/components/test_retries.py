@@ -54,3 +54,18 @@ def test_it_always_leaves_off_and_never_waits_too_long(tries, first, longest, ch
         waits.append(wait)
     assert len(waits) == tries - 1
     assert all(0 < wait <= longest for wait in waits)
+
+
+def test_failures_are_told_of_each_time_that_they_are_twice_as_many():
+    """The first at once, then ever more seldom; after a success the first at once again."""
+    retries = Retries(None)
+    told = []
+    for number in range(1, 101):
+        retries.wait()
+        if retries.to_be_told:
+            told.append(number)
+    assert told == [1, 2, 4, 8, 16, 32, 64]
+    retries.succeeded()
+    assert not retries.to_be_told
+    retries.wait()
+    assert retries.to_be_told

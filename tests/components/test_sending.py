@@ -1,9 +1,22 @@
 """Sending many in turns: as there is room, and broken off by a Shutdown only."""
 
+import asyncio
 import itertools
 
+import pytest
+
 from kamesh import Component, Pipeline, ProducerFinished, Shutdown
-from kamesh.components.sending import TURN, sending, shut_down, stopped_within, tell
+from kamesh.components.retries import Retries
+from kamesh.components.sending import (
+    TURN,
+    sending,
+    shut_down,
+    stopped_within,
+    tell,
+    tell_retry,
+    told_to_end,
+    unless_told,
+)
 from kamesh.components.sources import DataSink
 from kamesh.testing import run
 
@@ -113,3 +126,98 @@ def test_what_is_told_holds_up_nobody():
     Pipeline(Tells(), Full(got)).run()
     assert done == [True, True, False]
     assert got == [0, 1]
+
+
+class Works(Component):
+    """Works for ever unless it is told to end, and notes how that was."""
+
+    def __init__(self, work, *told):
+        self.work, self.told, self.broken_off, self.result = work, told, 0, "none"
+
+    async def main(self):
+        self.result = await unless_told(self, self.working(), told_to_end)
+
+    async def working(self):
+        for message in self.told:
+            self.control.deliver(message)
+        try:
+            return await self.work()
+        except asyncio.CancelledError:
+            self.broken_off += 1
+            raise
+
+
+async def at_once():
+    """Be done."""
+    return "done"
+
+
+async def in_vain():
+    """Fail."""
+    raise OSError("in vain")
+
+
+async def for_ever():
+    """Wait for nothing."""
+    await asyncio.Event().wait()
+
+
+def test_work_is_broken_off_when_its_component_is_told_to_end():
+    """Done, it gives what came of it or raises; told to end before, it is broken off, and that is None."""
+    done = Works(at_once)
+    run(done, {})
+    assert (done.result, done.broken_off) == ("done", 0)
+    for message in (Shutdown("enough"), ProducerFinished("x"), ProducerFinished("x", at_end=True)):
+        told = Works(for_ever, message)
+        run(told, {})
+        assert (told.result, told.broken_off) == (None, 1), message
+    with pytest.raises(Exception, match="in vain"):
+        run(Works(in_vain), {})
+
+
+def test_work_that_swallows_a_cancel_is_cancelled_again():
+    """What loses the first cancel, as `wait_for` may, is told a second time."""
+    swallowed = []
+
+    async def deaf():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            swallowed.append(1)
+        await asyncio.Event().wait()
+
+    told = Works(deaf, Shutdown("enough"))
+    run(told, {})
+    assert (len(swallowed), told.broken_off) == (1, 1)
+
+
+def test_the_end_of_a_stream_is_no_word_to_end():
+    """A client goes on to try when what feeds it has ended: there is something to be sent."""
+    told = []
+
+    class Looks(Component):
+        def main(self):
+            while not self.inbox.ended:
+                told.append(told_to_end(self))
+                for _ in self.inbox:
+                    pass
+                yield self.pause()
+            told.append(told_to_end(self))
+
+    looks = Looks()
+    Pipeline(Sends([1, 2, 3]), looks).run()
+    assert told
+    assert not any(told)
+
+
+def test_a_retry_is_told_with_its_reason(caplog):
+    """The first failure in full, later ones with their count, and most not at all."""
+    component, retries = Sends([]), Retries(None)
+    for _ in range(5):
+        retries.wait()
+        tell_retry(component, retries, "10.0.0.7:80 refuses")
+    assert [record.getMessage() for record in caplog.records] == [
+        "Sends: 10.0.0.7:80 refuses; trying again",
+        "Sends: 10.0.0.7:80 refuses; trying again (2 times in vain so far)",
+        "Sends: 10.0.0.7:80 refuses; trying again (4 times in vain so far)",
+    ]
