@@ -151,6 +151,33 @@ def test_protocol_cores_do_no_io(name: str) -> None:
     assert not {each.split(".")[0] for each in IMPORTS[name]} & DOES_IO
 
 
+MEDIA = "kamesh.components.media"
+
+
+@pytest.mark.parametrize("name", [n for n in FILES if n.startswith("kamesh.components")])
+def test_only_the_engine_of_media_imports_pyav_as_it_is_imported(name: str) -> None:
+    """A node that passes media on starts without PyAV and NumPy; the core of media never has them."""
+    heavy = {"av", "numpy", "sounddevice"}
+    at_import = {
+        each.split(".")[0]
+        for node in TREES[name].body
+        for each in _named_by(node)
+    }  # fmt: skip
+    if not name.startswith(f"{MEDIA}.engine"):
+        assert not at_import & heavy
+    if name.startswith(f"{MEDIA}.core"):
+        inside = {each for each in IMPORTS[name] if each.startswith(MEDIA)}
+        assert not {each for each in inside if each.startswith(f"{MEDIA}.engine")}
+        assert not {each.split(".")[0] for each in IMPORTS[name]} & (heavy | DOES_IO | {"threading"})
+
+
+def _named_by(node: ast.AST) -> list[str]:
+    """Name what one statement at the head of a module imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    return [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+
+
 def test_the_scheduler_knows_nothing_of_components() -> None:
     """The scheduler imports none of our modules."""
     assert not {each for each in IMPORTS["kamesh.scheduler"] if each.startswith("kamesh")}

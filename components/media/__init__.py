@@ -20,13 +20,13 @@ from kamesh.components.formats import (
     agree,
 )
 from kamesh.components.media.converting import FrameRate, Resample, Scale
+from kamesh.components.media.core.gains import GainError, SetGain
 from kamesh.components.media.decode import Decode
 from kamesh.components.media.demux import Demux, PacketSource
 from kamesh.components.media.devices import DeviceSource, device_kinds
 from kamesh.components.media.encode import Encode
 from kamesh.components.media.files import FileSource
 from kamesh.components.media.filters import AudioFilter, FilterCommand, FilterGraph, VideoFilter
-from kamesh.components.media.gains import GainError, SetGain
 from kamesh.components.media.http import HTTPStream
 from kamesh.components.media.images import ImageReader, ImageSource, ImageWriter, image_files
 from kamesh.components.media.level import Level

@@ -17,8 +17,8 @@ from typing import Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.extras import NotInstalled, needing
 from kamesh.components.formats import Format, Pictures, Sound
+from kamesh.components.media.core.ticks import Ticks, checked_rate
 from kamesh.components.media.messages import unexpected
-from kamesh.components.media.ticks import Ticks, checked_rate
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.refusing import WrongFigure, whole
 
@@ -177,7 +177,7 @@ class Resample(ThreadedComponent):
         with needing("Resample"):
             import av
 
-            from kamesh.components.media.resampling import Resampling
+            from kamesh.components.media.engine.resampling import Resampling
 
         machine = Resampling(self.format, self.layout, self.channels, self.rate)
         for frame in self.inbox:
@@ -235,7 +235,7 @@ class FrameRate(ThreadedComponent):
         with needing("FrameRate"):
             import av
 
-            from kamesh.components.media.cloning import Cloner
+            from kamesh.components.media.engine.cloning import Cloner
 
         cloner, unit = Cloner(), 1 / self.rate
         for frame in self.inbox:

@@ -16,7 +16,7 @@ from kamesh.components.formats import Format, Packets, Pictures, Sound
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
 
 if TYPE_CHECKING:
-    from kamesh.components.media.decoders import ProgrammeDecoder
+    from kamesh.components.media.engine.decoders import ProgrammeDecoder
 
 __all__ = ["Decode"]
 
@@ -67,7 +67,7 @@ class Decode(ThreadedComponent):
         """Decode packet after packet."""
         # PyAV takes a tenth of a second to import: only the node that decodes pays for it
         with needing("Decode"):
-            from kamesh.components.media.decoders import ProgrammeDecoder
+            from kamesh.components.media.engine.decoders import ProgrammeDecoder
 
         decoder = self._decoder = ProgrammeDecoder()
         for message in self.inbox:

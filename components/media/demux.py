@@ -27,14 +27,14 @@ from kamesh.components.formats import (
     Text,
     TransportStream,
 )
+from kamesh.components.media.core.selection import Choice, check_choice
 from kamesh.components.media.messages import MediaPacket, unexpected
 from kamesh.components.media.reading import MediaInput
-from kamesh.components.media.selection import Choice, check_choice
 from kamesh.components.media.trouble import MediaError
 from kamesh.outbox import Outbox
 
 if TYPE_CHECKING:
-    from kamesh.components.media.demuxing import Demuxer
+    from kamesh.components.media.engine.demuxing import Demuxer
 
 __all__ = ["Demux", "PacketSource"]
 
@@ -149,7 +149,7 @@ class Demux(_Demuxes):
         """Take one container after the other apart."""
         # PyAV takes a tenth of a second to import: only the node that reads pays for it
         with needing("Demux"):
-            from kamesh.components.media.demuxing import Demuxer, open_media
+            from kamesh.components.media.engine.demuxing import Demuxer, open_media
 
         source = MediaInput(self._piece)
         while source.begin():
@@ -220,7 +220,7 @@ class PacketSource(_Demuxes):
         """Send packet after packet."""
         # PyAV takes a tenth of a second to import: only the node that reads pays for it
         with needing("PacketSource"):
-            from kamesh.components.media.demuxing import Demuxer, open_media
+            from kamesh.components.media.engine.demuxing import Demuxer, open_media
 
         if self.file.is_dir():
             raise MediaError(f"{self.file} is a folder, not a media file")

@@ -109,7 +109,7 @@ class DeviceSource(ThreadedComponent):
         """Send frame after frame."""
         # PyAV takes a tenth of a second to import: only the node that has the device pays for it
         with needing("DeviceSource"):
-            import kamesh.components.media.demuxing  # noqa: F401
+            import kamesh.components.media.engine.demuxing  # noqa: F401
 
         for message in Puller(self, self._frames, AHEAD):
             if isinstance(message, str):
@@ -124,7 +124,7 @@ class DeviceSource(ThreadedComponent):
         """Give frames, and the name of each box that will have none; in the puller's thread."""
         import av  # as in main
 
-        from kamesh.components.media.demuxing import open_media
+        from kamesh.components.media.engine.demuxing import open_media
 
         where = f"the {self.kind} device {self.device}"
         with open_media(

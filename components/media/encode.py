@@ -19,14 +19,14 @@ from typing import TYPE_CHECKING, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.formats import Format, Packets, Pictures, Sound
+from kamesh.components.media.core.settings import EncodeSettings
+from kamesh.components.media.core.ticks import checked_rate
 from kamesh.components.media.messages import MediaPacket, StreamHeader
-from kamesh.components.media.settings import EncodeSettings
-from kamesh.components.media.ticks import checked_rate
 from kamesh.components.sending import shut_down
 from kamesh.inbox import Inbox
 
 if TYPE_CHECKING:
-    from kamesh.components.media.encoding import ProgrammeEncoder
+    from kamesh.components.media.engine.encoding import ProgrammeEncoder
 
 __all__ = ["Encode"]
 
@@ -103,7 +103,7 @@ class Encode(ThreadedComponent):
         """Encode what comes, from whichever inbox it comes first."""
         # PyAV takes a tenth of a second to import: only the node that encodes pays for it
         with needing("Encode"):
-            from kamesh.components.media.encoding import AUDIO, VIDEO, ProgrammeEncoder
+            from kamesh.components.media.engine.encoding import AUDIO, VIDEO, ProgrammeEncoder
 
         encoder = self._encoder = ProgrammeEncoder(self.settings)
         while not self.stopping():

@@ -21,7 +21,7 @@ from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.files.errors import a_path
 from kamesh.components.formats import Format, Pictures, Sound
-from kamesh.components.media.selection import Choice, check_choice
+from kamesh.components.media.core.selection import Choice, check_choice
 from kamesh.outbox import Outbox
 
 __all__ = ["FileSource"]
@@ -102,7 +102,7 @@ class FileSource(ThreadedComponent):
         """Give the frames of the file, again and again if it is to loop."""
         # PyAV takes a tenth of a second to import: only the node that reads pays for it
         with needing("FileSource"):
-            from kamesh.components.media.reader import MediaFile
+            from kamesh.components.media.engine.reader import MediaFile
 
         offset = Fraction(0)
         while True:

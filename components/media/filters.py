@@ -20,14 +20,14 @@ from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.extras import NotInstalled, needing
 from kamesh.components.formats import Format, Pictures, Sound
-from kamesh.components.media.filterwords import filter_words, open_labels
+from kamesh.components.media.core.filterwords import filter_words, open_labels
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.refusing import text
 from kamesh.errors import EmptyInbox
 
 if TYPE_CHECKING:
-    from kamesh.components.media.filtering import FilterMachine
+    from kamesh.components.media.engine.filtering import FilterMachine
 
 __all__ = ["AudioFilter", "FilterCommand", "FilterGraph", "VideoFilter"]
 
@@ -109,7 +109,7 @@ class FilterGraph(ThreadedComponent):
         """Filter what comes, the input that is furthest behind first."""
         # PyAV takes a tenth of a second to import: only the node that filters pays for it
         with needing(type(self).__name__):
-            from kamesh.components.media.filtering import FilterMachine
+            from kamesh.components.media.engine.filtering import FilterMachine
 
         machine = self._machine = FilterMachine(self.graph)
         self._check_linked()
@@ -248,7 +248,7 @@ def _ends(graph: str) -> tuple[dict[str, str], dict[str, str]]:
     inputs, outputs = open_labels(words)
     try:
         with needing("FilterGraph"):
-            from kamesh.components.media.filterbuild import pads_of
+            from kamesh.components.media.engine.filterbuild import pads_of
     except NotInstalled:  # it is said on the node where it runs
         open_in = dict.fromkeys(inputs, "") or {"inbox": ""}
         return open_in, dict.fromkeys(outputs, "") or {"outbox": ""}

@@ -22,8 +22,8 @@ from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.files.errors import a_path
 from kamesh.components.formats import Format, Pictures, Text
+from kamesh.components.media.core.ticks import checked_rate
 from kamesh.components.media.messages import unexpected
-from kamesh.components.media.ticks import checked_rate
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.refusing import WrongFigure, more_than, whole
 
@@ -100,7 +100,7 @@ class ImageReader(ThreadedComponent):
         """Read one after the other."""
         # PyAV takes a tenth of a second to import: only the node that reads pays for it
         with needing("ImageReader"):
-            from kamesh.components.media.stills import read_still
+            from kamesh.components.media.engine.stills import read_still
 
         for named in self.inbox:
             if not isinstance(named, str | Path):
@@ -172,7 +172,7 @@ class ImageWriter(ThreadedComponent):
         with needing("ImageWriter"):
             import av
 
-            from kamesh.components.media.stills import write_still
+            from kamesh.components.media.engine.stills import write_still
 
         for frame in self.inbox:
             if not isinstance(frame, av.VideoFrame):
@@ -241,8 +241,8 @@ class ImageSource(ThreadedComponent):
         """Send it again and again, each time when it is due."""
         # PyAV takes a tenth of a second to import: only the node that reads pays for it
         with needing("ImageSource"):
-            from kamesh.components.media.cloning import Cloner
-            from kamesh.components.media.stills import read_still
+            from kamesh.components.media.engine.cloning import Cloner
+            from kamesh.components.media.engine.stills import read_still
 
         still: Any = read_still(self.file)
         cloner, start = Cloner(), self.now()

@@ -60,8 +60,8 @@ class Level(Component):
         """Measure what passes."""
         # PyAV and NumPy take a quarter of a second to import: only the node that measures pays for it
         with needing("Level"):
-            from kamesh.components.media.metering import Meter
-            from kamesh.components.media.samples import SampleReader
+            from kamesh.components.media.engine.metering import Meter
+            from kamesh.components.media.engine.samples import SampleReader
 
         form = (0, 0)  # rate and channels: each change begins a new measure
         reader, meter = SampleReader(1, 1), Meter(1, self.every)

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, ClassVar
 from kamesh import Component
 from kamesh.components.extras import needing
 from kamesh.components.formats import Format, Sound
-from kamesh.components.media.feeding import all_over
-from kamesh.components.media.gains import GainMatrix
+from kamesh.components.media.core.feeding import all_over
+from kamesh.components.media.core.gains import GainMatrix
 from kamesh.components.media.messages import unexpected
 from kamesh.components.plumbing.streams import more_may_come
 from kamesh.components.refusing import WrongFigure, at_least, between, box_names, more_than, whole
@@ -27,9 +27,9 @@ from kamesh.components.sending import shut_down
 from kamesh.inbox import Inbox
 
 if TYPE_CHECKING:
-    from kamesh.components.media.lanes import LiveLane, TimedLane
-    from kamesh.components.media.mixing import Desk, Samples
-    from kamesh.components.media.samples import SampleReader
+    from kamesh.components.media.engine.lanes import LiveLane, TimedLane
+    from kamesh.components.media.engine.mixing import Desk, Samples
+    from kamesh.components.media.engine.samples import SampleReader
 
 __all__ = ["Mix"]
 
@@ -156,9 +156,9 @@ class Mix(Component):
         """Mix block after block."""
         # PyAV and NumPy take a quarter of a second to import: only the node that mixes pays for it
         with needing("Mix"):
-            from kamesh.components.media.lanes import LiveLane, TimedLane
-            from kamesh.components.media.mixing import Desk
-            from kamesh.components.media.samples import SampleReader
+            from kamesh.components.media.engine.lanes import LiveLane, TimedLane
+            from kamesh.components.media.engine.mixing import Desk
+            from kamesh.components.media.engine.samples import SampleReader
 
         self._hear()  # what was asked before the first block holds for all of it
         self._desk = Desk(self.matrix.rows, self.block / self.rate)
@@ -295,7 +295,7 @@ class Mix(Component):
             self._send_blocks(self._desk.finish())
 
     def _send_blocks(self, blocks: list[Samples]) -> None:
-        from kamesh.components.media.samples import sound_frame  # as in main: PyAV
+        from kamesh.components.media.engine.samples import sound_frame  # as in main: PyAV
 
         if not blocks:
             return

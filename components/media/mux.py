@@ -15,7 +15,8 @@ from typing import ClassVar
 from kamesh import Component, ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.formats import ByteStream, Format, Packets, TransportStream
-from kamesh.components.media.livewords import LIVE
+from kamesh.components.media.core.livewords import LIVE
+from kamesh.components.media.core.mpegts import TransportMuxer
 from kamesh.components.media.messages import (
     Chunk,
     MediaPacket,
@@ -23,7 +24,6 @@ from kamesh.components.media.messages import (
     StreamHeader,
     unexpected,
 )
-from kamesh.components.media.mpegts import TransportMuxer
 from kamesh.components.refusing import WrongFigure, mapping, text
 from kamesh.linking import did_you_mean
 
@@ -139,7 +139,7 @@ class Mux(ThreadedComponent):
         """Multiplex packet after packet."""
         # PyAV takes a tenth of a second to import: only the node that multiplexes pays for it
         with needing("Mux"):
-            from kamesh.components.media.muxing import LiveMuxer
+            from kamesh.components.media.engine.muxing import LiveMuxer
 
         muxer = LiveMuxer(self.container, self.options)
         for message in self.inbox:

@@ -18,14 +18,14 @@ from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.files.errors import a_path
 from kamesh.components.formats import Format, Pictures, Text
+from kamesh.components.media.core.showing import Showing
 from kamesh.components.media.messages import Subtitle, unexpected
-from kamesh.components.media.showing import Showing
 from kamesh.components.refusing import WrongFigure, between, text, whole
 from kamesh.errors import EmptyInbox
 from kamesh.inbox import Inbox
 
 if TYPE_CHECKING:
-    from kamesh.components.media.painting import Painter
+    from kamesh.components.media.engine.painting import Painter
 
 __all__ = ["Overlay"]
 
@@ -121,7 +121,7 @@ class Overlay(ThreadedComponent):
         with needing("Overlay"):
             import av
 
-            from kamesh.components.media.drawing import place
+            from kamesh.components.media.engine.drawing import place
 
         for position in self.positions:
             place(position, (0, 0), (1, 1))
@@ -183,8 +183,8 @@ class Overlay(ThreadedComponent):
         return self._painters
 
     def _made(self, words: str, within: tuple[int, int]) -> list[Painter]:
-        from kamesh.components.media.drawing import draw_words, place  # as in main: NumPy
-        from kamesh.components.media.painting import Painter
+        from kamesh.components.media.engine.drawing import draw_words, place  # as in main: NumPy
+        from kamesh.components.media.engine.painting import Painter
 
         layers = [self._still, None]
         if words:
@@ -219,7 +219,7 @@ def _colour(said: str) -> tuple[int, int, int]:
 
 
 def _still(path: Path, opacity: float) -> Any:
-    from kamesh.components.media.stills import read_still  # as in main: PyAV
+    from kamesh.components.media.engine.stills import read_still  # as in main: PyAV
 
     layer = read_still(path).to_ndarray(format="rgba").copy()
     layer[..., 3] = layer[..., 3] * opacity

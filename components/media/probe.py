@@ -18,7 +18,7 @@ from kamesh.components.extras import needing
 from kamesh.components.media.record import Recorded
 
 if TYPE_CHECKING:
-    from kamesh.components.media.card import Plane
+    from kamesh.components.media.engine.card import Plane
 
 __all__ = ["MediaReport", "Probe", "count_frames", "numbers_missing", "probe"]
 
@@ -91,8 +91,8 @@ def probe(path: str | Path) -> MediaReport:
     with needing("probe"):
         import av  # PyAV and NumPy are heavy, and a node that only passes a report on needs neither
 
-        from kamesh.components.media.card import read_number
-        from kamesh.components.media.reader import MediaFile
+        from kamesh.components.media.engine.card import read_number
+        from kamesh.components.media.engine.reader import MediaFile
 
     numbers: list[int] = []
     keyframes = frames = samples = 0

@@ -24,13 +24,13 @@ from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.extras import needing
 from kamesh.components.files.errors import NoPath, a_path
 from kamesh.components.formats import ByteStream, Either, Packets, TransportStream
-from kamesh.components.media.livewords import FILES
+from kamesh.components.media.core.livewords import FILES
+from kamesh.components.media.core.mpegts import TransportMuxer
 from kamesh.components.media.messages import MediaPacket, StreamHeader, unexpected
-from kamesh.components.media.mpegts import TransportMuxer
 from kamesh.errors import KameshError
 
 if TYPE_CHECKING:
-    from kamesh.components.media.containers import ContainerMuxer
+    from kamesh.components.media.engine.containers import ContainerMuxer
 
 __all__ = ["Record", "Recorded", "RecordingError"]
 
@@ -150,7 +150,7 @@ class Record(ThreadedComponent):
             return TransportMuxer()
         # PyAV takes a tenth of a second to import: only who records in such a container pays for it
         with needing("Record"):
-            from kamesh.components.media.containers import ContainerMuxer
+            from kamesh.components.media.engine.containers import ContainerMuxer
 
         return ContainerMuxer(out, *FILES[suffix])
 

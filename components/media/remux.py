@@ -61,7 +61,7 @@ class RemuxMP4(ThreadedComponent):
         """Copy packets as their bytes come."""
         # PyAV takes a tenth of a second to import: only the node that serves browsers pays for it
         with needing("RemuxMP4"):
-            from kamesh.components.media.remuxing import remux
+            from kamesh.components.media.engine.remuxing import remux
 
         if not self._fill():
             return  # a stream that ended before it began

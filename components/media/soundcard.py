@@ -16,9 +16,9 @@ from typing import Any, ClassVar
 from kamesh import ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.formats import Format, Sound
+from kamesh.components.media.engine.soundopening import SoundDevices
 from kamesh.components.media.messages import unexpected
 from kamesh.components.media.pulling import Puller
-from kamesh.components.media.soundopening import SoundDevices
 from kamesh.components.refusing import more_than, whole
 from kamesh.components.sending import shut_down
 
@@ -88,7 +88,7 @@ class SoundOutput(ThreadedComponent):
         with needing("SoundOutput"):
             import av
 
-            from kamesh.components.media.samples import SampleReader
+            from kamesh.components.media.engine.samples import SampleReader
 
         devices = SoundDevices("SoundOutput")
         device = devices.find(self.device, "output")
@@ -184,7 +184,7 @@ class SoundInput(ThreadedComponent):
         """Send piece after piece."""
         # PyAV and PortAudio take a quarter of a second to import: only who records pays for it
         with needing("SoundInput"):
-            import kamesh.components.media.samples  # noqa: F401
+            import kamesh.components.media.engine.samples  # noqa: F401
 
         devices = SoundDevices("SoundInput")
         device = devices.find(self.device, "input")
@@ -196,7 +196,7 @@ class SoundInput(ThreadedComponent):
         """Give piece after piece; in the puller's thread."""
         import av  # as in main
 
-        from kamesh.components.media.samples import layout_of
+        from kamesh.components.media.engine.samples import layout_of
 
         with devices.trouble(device):
             rate, channels = devices.form(device, "input", self.rate, self.channels)

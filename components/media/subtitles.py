@@ -14,9 +14,9 @@ from kamesh import Component, ThreadedComponent
 from kamesh.components.extras import needing
 from kamesh.components.files.errors import a_path
 from kamesh.components.formats import ByteStream, Format, Text
-from kamesh.components.media.captions import FORMS, caption, caption_head
+from kamesh.components.media.core.captions import FORMS, caption, caption_head
+from kamesh.components.media.core.selection import Choice, check_choice
 from kamesh.components.media.messages import Subtitle, unexpected
-from kamesh.components.media.selection import Choice, check_choice
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.refusing import WrongFigure
 
@@ -74,7 +74,7 @@ class SubtitleReader(ThreadedComponent):
         """Send one after the other."""
         # PyAV takes a tenth of a second to import: only the node that reads pays for it
         with needing("SubtitleReader"):
-            from kamesh.components.media.demuxing import Demuxer, open_media
+            from kamesh.components.media.engine.demuxing import Demuxer, open_media
 
         if not self.file.exists():
             raise MediaError(f"there is no file {self.file}")

@@ -19,10 +19,10 @@ from typing import Any, ClassVar
 
 from kamesh import Component
 from kamesh.components.formats import Format, Pictures, Sound
-from kamesh.components.media.feeding import all_over
-from kamesh.components.media.instep import AUDIO, GAPS, VIDEO, InStep
+from kamesh.components.media.core.feeding import all_over
+from kamesh.components.media.core.instep import AUDIO, GAPS, VIDEO, InStep
+from kamesh.components.media.core.timeline import Timeline
 from kamesh.components.media.messages import unexpected
-from kamesh.components.media.timeline import Timeline
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.plumbing.streams import more_may_come
 from kamesh.components.refusing import WrongFigure, at_least

@@ -103,7 +103,7 @@ class TestCard(Component):
         """Send frame after frame, each when it is due."""
         # PyAV and NumPy take a quarter of a second to import: only the node that draws pays for it
         with needing("TestCard"):
-            from kamesh.components.media.cardframes import CardFrames
+            from kamesh.components.media.engine.cardframes import CardFrames
 
         card = CardFrames(
             self.size, self.rate, tone=self.tone, sample_rate=self.sample_rate, label=self.label

@@ -102,7 +102,9 @@ class Demo:
         if seconds <= 0:
             raise DemoRefused(f"--seconds {seconds:g}: it has to be more than 0")
         if film:
-            from kamesh.components.media.reader import MediaFile  # with PyAV: not for a test card
+            from kamesh.components.media.engine.reader import (
+                MediaFile,  # with PyAV: not for a test card
+            )
 
             MediaFile(film).close()  # says in a sentence what is wrong with it
         self.port = _free_port(port)

@@ -40,7 +40,7 @@ from kamesh.components.media import (
     encoding,
     reader,
 )
-from kamesh.components.media.demuxing import Demuxer, open_media
+from kamesh.components.media.engine.demuxing import Demuxer, open_media
 from kamesh.components.sources import NullSink
 
 # what the components import when they start is imported before, as PyAV is for the bare loop

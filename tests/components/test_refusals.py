@@ -71,7 +71,9 @@ WORDS = [
 ]
 
 
-@pytest.mark.parametrize("bad", ["some", math.nan, -math.inf, object(), [1]], ids=repr)
+@pytest.mark.parametrize(
+    "bad", ["some", math.nan, -math.inf, object(), [1]], ids=["text", "nan", "-inf", "object", "list"]
+)
 @pytest.mark.parametrize(("name", "figure"), NUMBERS)
 def test_what_is_no_number_is_refused_when_it_is_made(name: str, figure: str, bad: object) -> None:
     """Not when the first message comes, nor by an error of Python's own that names a file of ours."""

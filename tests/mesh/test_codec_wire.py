@@ -87,7 +87,11 @@ def test_the_numbers_are_what_they_were() -> None:
     assert (Mode.LISTS, Mode.TUPLES) == (0, 1)
 
 
-@pytest.mark.parametrize(("message", "golden"), GOLDEN, ids=lambda it: "memory" if isinstance(it, memoryview) else str(it)[:24])
+def _name(it: Any) -> str:
+    return "memory" if isinstance(it, memoryview) else str(it)[:24]
+
+
+@pytest.mark.parametrize(("message", "golden"), GOLDEN, ids=_name)
 def test_the_bytes_are_what_they_were(message: Any, golden: str) -> None:
     """Both ways: an older node reads what we write, and we read what it wrote."""
     encoded = encode([message])

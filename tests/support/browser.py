@@ -85,7 +85,7 @@ async def opened(url: str, folder: Path) -> AsyncIterator[Page]:
     with subprocess.Popen(
         [BROWSER, *FLAGS, f"--user-data-dir={profile}", "about:blank"],
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        env={**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder), "XDG_CACHE_HOME": str(folder)},
+        env={**os.environ, "HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
     ) as process:  # fmt: skip
         try:
             port = await _port(profile / "DevToolsActivePort", process)

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from kamesh.components.media import TestCard as Card_
-from kamesh.components.media.card import Card, crc8, flash_is_on, read_number, timecode
-from kamesh.components.media.cardframes import CardFrames
-from kamesh.components.media.lettering import ALPHABET, text_width, write
+from kamesh.components.media.engine.card import Card, crc8, flash_is_on, read_number, timecode
+from kamesh.components.media.engine.cardframes import CardFrames
+from kamesh.components.media.engine.lettering import ALPHABET, text_width, write
 from kamesh.testing import Collector, run, run_coroutine
 
 PAL = Fraction(25)

@@ -5,8 +5,8 @@ from fractions import Fraction
 import av
 import pytest
 
-from kamesh.components.media.codecs import codec_of, is_other, makers_of
-from kamesh.components.media.encoders import VideoEncoder
+from kamesh.components.media.core.codecs import codec_of, is_other, makers_of
+from kamesh.components.media.engine.encoders import VideoEncoder
 from kamesh.components.media.trouble import MediaError
 from tests.components.media.test_encode import CARD, card, decoded, encoded, number_of, time_of
 

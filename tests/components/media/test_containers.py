@@ -22,13 +22,13 @@ from kamesh.components.media import (
     VideoInfo,
     probe,
 )
-from kamesh.components.media.containers import ContainerMuxer
-from kamesh.components.media.cutting import ClusterCutter, PageCutter, TableCutter
+from kamesh.components.media.core.cutting import ClusterCutter, PageCutter, TableCutter
+from kamesh.components.media.core.livewords import FILES, LIVE
+from kamesh.components.media.core.startcodes import START_CODE, parameter_sets
+from kamesh.components.media.core.tracks import track_heads
+from kamesh.components.media.engine.containers import ContainerMuxer
+from kamesh.components.media.engine.muxing import LiveMuxer
 from kamesh.components.media.line import MediaPipeline
-from kamesh.components.media.livewords import FILES, LIVE
-from kamesh.components.media.muxing import LiveMuxer
-from kamesh.components.media.startcodes import START_CODE, parameter_sets
-from kamesh.components.media.tracks import track_heads
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.sources import DataSink, DataSource
 from tests.components.media.test_encode import card, encoded, number_of, time_of

@@ -9,7 +9,7 @@ from films import film, grey, keeps_promises, played, shade, tone
 
 from kamesh import ComponentFailed, Pipeline
 from kamesh.components.media import Encode, FrameRate, Resample, Scale, TransportStream
-from kamesh.components.media.cloning import Cloner
+from kamesh.components.media.engine.cloning import Cloner
 from kamesh.components.media.messages import StreamHeader
 from kamesh.components.sources import DataSource
 from kamesh.errors import LinkageRefused
@@ -62,7 +62,11 @@ def test_encode_goes_on_when_the_size_changes_in_mid_stream():
 
 @pytest.mark.parametrize(
     ("words", "why"),
-    [((0,), "cannot be 0: it is from 1"), ((64, 99999), "cannot be 99999"), ((64, 48, "voodoo"), "no pixel format")],
+    [
+        ((0,), "cannot be 0: it is from 1"),
+        ((64, 99999), "cannot be 99999"),
+        ((64, 48, "voodoo"), "no pixel format"),
+    ],
 )  # fmt: skip
 def test_a_size_that_cannot_be_is_refused_at_once(words, why):
     """In words."""

@@ -20,7 +20,7 @@ from kamesh.components.media import (
     probe,
 )
 from kamesh.components.media import TestCard as Card
-from kamesh.components.media.decoders import ProgrammeDecoder
+from kamesh.components.media.engine.decoders import ProgrammeDecoder
 from kamesh.components.media.messages import AudioInfo, MediaPacket, StreamHeader, VideoInfo
 from kamesh.components.media.trouble import MediaError
 from kamesh.components.sources import DataSource

@@ -9,14 +9,14 @@ import pytest
 
 from kamesh.codec import decode, encode
 from kamesh.components.media import AudioInfo, MediaPacket, StreamHeader, VideoInfo
-from kamesh.components.media.card import read_number
-from kamesh.components.media.cardframes import CardFrames
-from kamesh.components.media.decoders import ProgrammeDecoder
-from kamesh.components.media.encoders import choose_encoder
-from kamesh.components.media.encoding import AUDIO, VIDEO, ProgrammeEncoder
-from kamesh.components.media.interleave import Interleaver
-from kamesh.components.media.settings import EncodeSettings
-from kamesh.components.media.timeline import Timeline
+from kamesh.components.media.core.interleave import Interleaver
+from kamesh.components.media.core.settings import EncodeSettings
+from kamesh.components.media.core.timeline import Timeline
+from kamesh.components.media.engine.card import read_number
+from kamesh.components.media.engine.cardframes import CardFrames
+from kamesh.components.media.engine.decoders import ProgrammeDecoder
+from kamesh.components.media.engine.encoders import choose_encoder
+from kamesh.components.media.engine.encoding import AUDIO, VIDEO, ProgrammeEncoder
 
 CARD = CardFrames((320, 180), Fraction(25), tone=440, sample_rate=48000)
 

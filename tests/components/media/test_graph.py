@@ -27,8 +27,8 @@ from kamesh.components.media import (
     probe,
 )
 from kamesh.components.media import TestCard as Card
+from kamesh.components.media.engine.reader import MediaFileError
 from kamesh.components.media.probe import numbers_missing
-from kamesh.components.media.reader import MediaFileError
 from kamesh.testing import Collector, Feeder
 
 SMALL = (320, 180)

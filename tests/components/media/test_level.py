@@ -9,7 +9,7 @@ from films import keeps_promises, tone
 from kamesh import ComponentFailed
 from kamesh.codec import decode, encode
 from kamesh.components.media import Level, SoundLevel
-from kamesh.components.media.metering import Meter
+from kamesh.components.media.engine.metering import Meter
 from kamesh.components.refusing import WrongFigure
 from kamesh.testing import run
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from kamesh import Component, ComponentFailed, Graphline, Pipeline
 from kamesh.codec import decode, encode
 from kamesh.components.media import Encode, GainError, Mix, SetGain
-from kamesh.components.media.gains import GainMatrix
-from kamesh.components.media.lanes import LiveLane, TimedLane
-from kamesh.components.media.mixing import Limiter, mixed, spread
-from kamesh.components.media.samples import SampleReader, sound_frame
+from kamesh.components.media.core.gains import GainMatrix
+from kamesh.components.media.engine.lanes import LiveLane, TimedLane
+from kamesh.components.media.engine.mixing import Limiter, mixed, spread
+from kamesh.components.media.engine.samples import SampleReader, sound_frame
 from kamesh.components.refusing import WrongFigure
 from kamesh.errors import LinkageRefused, NameTaken
 from kamesh.runtime import current_runtime, run_strand

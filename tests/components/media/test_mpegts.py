@@ -8,8 +8,8 @@ import av
 import pytest
 
 from kamesh.components.media import AudioInfo, MediaPacket, MuxMPEGTS, StreamHeader, VideoInfo
-from kamesh.components.media.adts import adts_config, adts_header
-from kamesh.components.media.mpegts import (
+from kamesh.components.media.core.adts import adts_config, adts_header
+from kamesh.components.media.core.mpegts import (
     CLOCK,
     PACKET,
     TransportMuxer,

@@ -19,8 +19,8 @@ from kamesh.components.media import (
     SubtitleText,
     image_files,
 )
-from kamesh.components.media.drawing import draw_words
-from kamesh.components.media.stills import read_still, still_bytes, write_still
+from kamesh.components.media.engine.drawing import draw_words
+from kamesh.components.media.engine.stills import read_still, still_bytes, write_still
 from kamesh.components.sources import DataSource
 from kamesh.testing import Collector, run
 

@@ -9,18 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.media.addresses import check_address, shown_address
-from kamesh.components.media.captions import caption, caption_head
-from kamesh.components.media.drawing import place
-from kamesh.components.media.filterwords import filter_words, open_labels
+from kamesh.components.media.core.addresses import check_address, shown_address
+from kamesh.components.media.core.captions import caption, caption_head
+from kamesh.components.media.core.filterwords import filter_words, open_labels
+from kamesh.components.media.core.selection import Known, check_choice, choose
+from kamesh.components.media.core.showing import MOST, Showing
+from kamesh.components.media.core.startcodes import byte_stream_head, has_lengths
+from kamesh.components.media.core.styling import plain_text
+from kamesh.components.media.core.ticks import LONGEST, Ticks, checked_rate
+from kamesh.components.media.engine.drawing import place
 from kamesh.components.media.images import numbered
 from kamesh.components.media.messages import Subtitle
 from kamesh.components.media.reading import MediaInput
-from kamesh.components.media.selection import Known, check_choice, choose
-from kamesh.components.media.showing import MOST, Showing
-from kamesh.components.media.startcodes import byte_stream_head, has_lengths
-from kamesh.components.media.styling import plain_text
-from kamesh.components.media.ticks import LONGEST, Ticks, checked_rate
 from kamesh.components.media.trouble import MediaError, because
 
 # which stream

@@ -10,13 +10,13 @@ import pytest
 from kamesh import ComponentFailed, Graphline
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.media import RemuxMP4, StreamHeader
-from kamesh.components.media.card import read_number
-from kamesh.components.media.cardframes import CardFrames
-from kamesh.components.media.encoding import ProgrammeEncoder
-from kamesh.components.media.fragments import FragmentCutter
-from kamesh.components.media.mpegts import TransportMuxer
-from kamesh.components.media.remuxing import remux
-from kamesh.components.media.settings import EncodeSettings
+from kamesh.components.media.core.fragments import FragmentCutter
+from kamesh.components.media.core.mpegts import TransportMuxer
+from kamesh.components.media.core.settings import EncodeSettings
+from kamesh.components.media.engine.card import read_number
+from kamesh.components.media.engine.cardframes import CardFrames
+from kamesh.components.media.engine.encoding import ProgrammeEncoder
+from kamesh.components.media.engine.remuxing import remux
 from kamesh.testing import Collector, Feeder
 
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from kamesh import Component, ComponentFailed, Graphline
 from kamesh.components.media import Sync
-from kamesh.components.media.clock import MediaClock
-from kamesh.components.media.instep import AUDIO, VIDEO, InStep, Move
+from kamesh.components.media.core.clock import MediaClock
+from kamesh.components.media.core.instep import AUDIO, VIDEO, InStep, Move
 from kamesh.components.refusing import WrongFigure
 from kamesh.testing import run
 

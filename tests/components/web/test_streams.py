@@ -15,7 +15,7 @@ from kamesh import Component, ComponentFailed, Graphline, Pipeline
 from kamesh.components.chunks import Chunk
 from kamesh.components.media import Encode, HTTPStream, MuxMPEGTS
 from kamesh.components.media import TestCard as Card
-from kamesh.components.media.card import read_number
+from kamesh.components.media.engine.card import read_number
 from kamesh.components.web.streams import Listening, StreamServer
 from kamesh.testing import Feeder
 

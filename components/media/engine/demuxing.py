@@ -16,6 +16,9 @@ from typing import Any
 
 import av
 
+from kamesh.components.media.core.selection import Choice, Known, choose
+from kamesh.components.media.core.startcodes import byte_stream_head, has_lengths
+from kamesh.components.media.core.styling import plain_text
 from kamesh.components.media.messages import (
     AudioInfo,
     MediaPacket,
@@ -24,9 +27,6 @@ from kamesh.components.media.messages import (
     Subtitle,
     VideoInfo,
 )
-from kamesh.components.media.selection import Choice, Known, choose
-from kamesh.components.media.startcodes import byte_stream_head, has_lengths
-from kamesh.components.media.styling import plain_text
 from kamesh.components.media.trouble import MediaError, because
 
 __all__ = ["Demuxer", "chosen_stream", "open_media"]

@@ -15,7 +15,7 @@ from typing import Any
 import av
 from av.filter import Graph
 
-from kamesh.components.media.filterwords import FilterWord, filter_words, open_labels
+from kamesh.components.media.core.filterwords import FilterWord, filter_words, open_labels
 from kamesh.components.media.trouble import MediaError, because
 
 __all__ = ["PICTURES", "SINKS", "SOUND", "SOURCES", "Built", "listening", "pads_of"]

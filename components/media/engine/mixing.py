@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from kamesh.components.media.gains import Rows
+from kamesh.components.media.core.gains import Rows
 
 __all__ = ["Desk", "Limiter", "Samples", "mixed", "spread"]
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import inf
 
-from kamesh.components.media.clock import MediaClock
+from kamesh.components.media.core.clock import MediaClock
 
 __all__ = ["AUDIO", "GAPS", "VIDEO", "InStep", "Move"]
 

@@ -15,7 +15,7 @@ import av
 from av.audio.resampler import AudioResampler
 from av.codec.codec import UnknownCodecError
 
-from kamesh.components.media.codecs import ENCODERS, Maker, codec_of, is_other, makers_of
+from kamesh.components.media.core.codecs import ENCODERS, Maker, codec_of, is_other, makers_of
 from kamesh.components.media.messages import AudioInfo, MediaPacket, VideoInfo
 from kamesh.components.media.trouble import MediaError, because
 

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.media.containers import ContainerMuxer, WriteTo
-from kamesh.components.media.cutting import ClusterCutter, Cutter, PageCutter, TableCutter
-from kamesh.components.media.fragments import FragmentCutter
-from kamesh.components.media.livewords import LIVE
+from kamesh.components.media.core.cutting import ClusterCutter, Cutter, PageCutter, TableCutter
+from kamesh.components.media.core.fragments import FragmentCutter
+from kamesh.components.media.core.livewords import LIVE
+from kamesh.components.media.engine.containers import ContainerMuxer, WriteTo
 from kamesh.components.media.messages import MediaPacket, StreamHeader, VideoInfo
 
 __all__ = ["LiveMuxer"]

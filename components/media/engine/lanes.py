@@ -16,7 +16,7 @@ from collections import deque
 
 import numpy as np
 
-from kamesh.components.media.mixing import Samples
+from kamesh.components.media.engine.mixing import Samples
 
 __all__ = ["DRIFT", "LiveLane", "TimedLane"]
 

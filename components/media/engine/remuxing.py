@@ -15,11 +15,11 @@ import av
 from av.container import InputContainer, OutputContainer
 
 from kamesh.components.chunks import Chunk, Preamble
-from kamesh.components.media.adts import ADTS_HEAD, adts_config
-from kamesh.components.media.containers import WriteTo
-from kamesh.components.media.decoders import padded_packet
-from kamesh.components.media.fragments import FragmentCutter
-from kamesh.components.media.mpegts import PACKET, is_transport_stream
+from kamesh.components.media.core.adts import ADTS_HEAD, adts_config
+from kamesh.components.media.core.fragments import FragmentCutter
+from kamesh.components.media.core.mpegts import PACKET, is_transport_stream
+from kamesh.components.media.engine.containers import WriteTo
+from kamesh.components.media.engine.decoders import padded_packet
 
 __all__ = ["remux"]
 

@@ -19,7 +19,7 @@ from math import pi
 import numpy as np
 from numpy.typing import NDArray
 
-from kamesh.components.media.lettering import text_width, write
+from kamesh.components.media.engine.lettering import text_width, write
 
 __all__ = ["Card", "Planes", "crc8", "flash_is_on", "read_number", "timecode"]
 

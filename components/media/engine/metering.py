@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from kamesh.components.media.engine.mixing import Samples
 from kamesh.components.media.messages import SoundLevel
-from kamesh.components.media.mixing import Samples
 
 __all__ = ["Meter"]
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import av
 
-from kamesh.components.media.drawing import Layer
-from kamesh.components.media.filtering import FilterMachine
+from kamesh.components.media.engine.drawing import Layer
+from kamesh.components.media.engine.filtering import FilterMachine
 from kamesh.components.media.trouble import MediaError
 
 __all__ = ["Painter"]

@@ -17,9 +17,9 @@ from typing import Any
 import av
 
 from kamesh.components.files.errors import a_path
-from kamesh.components.media.demuxing import chosen_stream
-from kamesh.components.media.interleave import Interleaver
-from kamesh.components.media.selection import Choice
+from kamesh.components.media.core.interleave import Interleaver
+from kamesh.components.media.core.selection import Choice
+from kamesh.components.media.engine.demuxing import chosen_stream
 from kamesh.components.media.trouble import MediaError
 
 __all__ = ["MediaFile", "MediaFileError"]

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from kamesh.components.media.lettering import write
+from kamesh.components.media.engine.lettering import write
 from kamesh.components.refusing import WrongFigure
 
 __all__ = ["Layer", "draw_words", "place"]

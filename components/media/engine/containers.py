@@ -17,11 +17,11 @@ from typing import Any, BinaryIO
 
 import av
 
-from kamesh.components.media.adts import ADTS_HEAD, adts_config
-from kamesh.components.media.decoders import padded_packet
+from kamesh.components.media.core.adts import ADTS_HEAD, adts_config
+from kamesh.components.media.core.startcodes import parameter_sets
+from kamesh.components.media.core.tracks import track_heads
+from kamesh.components.media.engine.decoders import padded_packet
 from kamesh.components.media.messages import MediaPacket, StreamHeader, StreamInfo
-from kamesh.components.media.startcodes import parameter_sets
-from kamesh.components.media.tracks import track_heads
 from kamesh.components.media.trouble import MediaError, because
 
 __all__ = ["ContainerMuxer", "WriteTo"]

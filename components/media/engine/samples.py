@@ -14,8 +14,8 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from kamesh.components.media.mixing import Samples, spread
-from kamesh.components.media.resampling import LAYOUTS, Resampling
+from kamesh.components.media.engine.mixing import Samples, spread
+from kamesh.components.media.engine.resampling import LAYOUTS, Resampling
 
 __all__ = ["SampleReader", "sound_frame"]
 

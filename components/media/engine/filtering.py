@@ -16,8 +16,15 @@ from typing import Any
 import av
 from av.filter.context import FilterContext
 
-from kamesh.components.media.filterbuild import SINKS, SOUND, SOURCES, Built, listening, pads_of
-from kamesh.components.media.filterwords import filter_words
+from kamesh.components.media.core.filterwords import filter_words
+from kamesh.components.media.engine.filterbuild import (
+    SINKS,
+    SOUND,
+    SOURCES,
+    Built,
+    listening,
+    pads_of,
+)
 from kamesh.components.media.trouble import MediaError, because
 
 __all__ = ["FilterMachine"]

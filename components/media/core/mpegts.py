@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from kamesh.components.media.adts import adts_config, adts_header
+from kamesh.components.media.core.adts import adts_config, adts_header
 from kamesh.components.media.messages import (
     Chunk,
     MediaPacket,

@@ -12,16 +12,16 @@ from fractions import Fraction
 
 import av
 
-from kamesh.components.media.encoders import AudioEncoder, VideoEncoder
-from kamesh.components.media.interleave import Interleaver
+from kamesh.components.media.core.interleave import Interleaver
+from kamesh.components.media.core.settings import EncodeSettings
+from kamesh.components.media.core.timeline import Timeline
+from kamesh.components.media.engine.encoders import AudioEncoder, VideoEncoder
 from kamesh.components.media.messages import (
     MediaPacket,
     StreamHeader,
     StreamInfo,
     unexpected,
 )
-from kamesh.components.media.settings import EncodeSettings
-from kamesh.components.media.timeline import Timeline
 
 __all__ = ["AUDIO", "VIDEO", "ProgrammeEncoder"]
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import av
 
-from kamesh.components.media.cloning import Cloner
+from kamesh.components.media.engine.cloning import Cloner
 from kamesh.components.media.trouble import MediaError, because
 
 __all__ = ["read_still", "still_bytes", "write_still"]

@@ -13,7 +13,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from kamesh.components.media.card import Card, flash_is_on
+from kamesh.components.media.engine.card import Card, flash_is_on
 
 __all__ = ["CardFrames"]
 
