@@ -8,6 +8,7 @@ import pytest
 from meshes import Mesh, in_virtual_time
 
 from kamesh import Component, Graphline, Pipeline
+from kamesh.components.sending import stopped_within, told_to_end
 from kamesh.nodes.node import NodeFailed
 from kamesh.testing import Collector, Feeder
 from kamesh.transport.memory import Conditions, Network
@@ -106,3 +107,32 @@ def test_what_was_sent_before_a_failure_arrives_though_the_receiver_is_late():
     assert isinstance(failed, NodeFailed)
     assert sink.messages == ["before"]
     assert "and no more" in str(sink.inbox.failure)
+
+
+def test_one_whose_streams_have_ended_is_told_to_finish_as_such():
+    """A client that still tries to send hears that this is no mere end of its stream, and ends at once."""
+
+    class Tries(Component):
+        def __init__(self):
+            self.ended_at = 0.0
+
+        async def main(self):
+            assert not await stopped_within(self, 3.0, told_to_end)  # the end of its stream is none
+            assert await stopped_within(self, 100.0, told_to_end)
+            self.ended_at = self.now()
+
+    tries = Tries()
+    top = Graphline(A=Feeder(range(3)), B=tries, linkages={("A", "outbox"): ("B", "inbox")})
+
+    async def test(network: Network) -> float:
+        mesh = Mesh(network, top, split=False)
+        running = asyncio.ensure_future(mesh.run(limit=60.0))
+        await asyncio.sleep(10)
+        (node,) = mesh.nodes.values()
+        began = asyncio.get_running_loop().time()
+        await node.stop(5.0)
+        await running
+        return began
+
+    began = in_virtual_time(test)
+    assert began <= tries.ended_at < began + 1
