@@ -19,7 +19,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from kamesh.errors import EmptyInbox, Ended, Full
-from kamesh.messages import Failure, Shutdown
+from kamesh.messages import Failure, ProducerFinished, Shutdown
 from kamesh.runtime import current_runtime, run_strand
 from kamesh.scheduler import ASLEEP, ENDED
 from kamesh.strand import Strand
@@ -67,9 +67,14 @@ class _Outside(ThreadStrand):
         self.after_delivery(self._finish)
 
     def _finish(self) -> None:
+        fed = False
         for name, outbox in self.outboxes.items():
             if name != "control":  # it can still be told to stop
+                fed = fed or bool(outbox.targets)
                 outbox.finish()
+        control = self.outboxes.get("control")
+        if not fed and control is not None:  # a source: no stream ends that would tell it
+            control.put(ProducerFinished("outside"))
 
     def keep_all(self) -> None:
         """Block nobody any more: what comes out from now on is kept, however much it is."""
@@ -85,8 +90,8 @@ class Handle:
             upper.put("hello")
             print(upper.get(timeout=1.0))     # HELLO
 
-    How it ends: `finish()` ends what is put in, and the component then ends by itself; `stop()` asks
-    it to stop. Leaving the `with` finishes and waits; what has come out can still be got.
+    How it ends: `finish()` ends what is put in, and the component then ends by itself (a source, which
+    takes nothing in, is told to finish); `stop()` asks it to stop. Leaving the `with` finishes and waits; what has come out can still be got.
     """
 
     def __init__(self, component: Component) -> None:

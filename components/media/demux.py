@@ -196,7 +196,6 @@ class PacketSource(_Demuxes):
     """
 
     inboxes: ClassVar = {
-        "inbox": "not used: it is there so that a Pipeline can begin with it",
         "control": "told here to finish or to stop",
     }
 

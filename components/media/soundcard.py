@@ -154,7 +154,6 @@ class SoundInput(ThreadedComponent):
     """
 
     inboxes: ClassVar = {
-        "inbox": "not used: it is there so that a Pipeline can begin with it",
         "control": "told here to finish or to stop",
     }
     outboxes: ClassVar = {

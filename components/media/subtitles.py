@@ -47,7 +47,6 @@ class SubtitleReader(ThreadedComponent):
     """
 
     inboxes: ClassVar = {
-        "inbox": "not used: it is there so that a Pipeline can begin with it",
         "control": "told here to finish or to stop",
     }
     outboxes: ClassVar = {

@@ -53,7 +53,6 @@ class TestCard(Component):
     __test__ = False  # its name is no invitation to pytest
 
     inboxes: ClassVar = {
-        "inbox": "not used: it is there so that a Pipeline can begin with it",
         "control": "told here to finish or to stop",
     }
     outboxes: ClassVar = {

@@ -382,3 +382,20 @@ def test_a_chassis_in_the_background() -> None:
     with Pipeline(str.upper, lambda s: s + "!", sink).background() as handle:
         handle.put("hello")
     assert sink.messages == ["HELLO!"]
+
+
+def test_an_endless_source_is_told_to_finish():
+    """Leaving the `with` of a component that takes nothing in ends it."""
+
+    class Numbers(Component):
+        inboxes = {"control": "told to finish"}
+
+        def main(self):
+            number = 0
+            while not self.stopping():
+                number += 1
+                self.send(number)
+                yield self.pause(0.001)
+
+    with Numbers().background() as numbers:
+        assert numbers.get(timeout=10) == 1

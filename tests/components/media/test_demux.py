@@ -16,10 +16,10 @@ from kamesh.components.media import (
     PacketSource,
     Record,
     Subtitle,
-    demuxing,
     probe,
 )
 from kamesh.components.media import TestCard as Card
+from kamesh.components.media.engine import demuxing
 from kamesh.components.media.engine.decoders import ProgrammeDecoder
 from kamesh.components.media.messages import AudioInfo, MediaPacket, StreamHeader, VideoInfo
 from kamesh.components.media.trouble import MediaError
