@@ -16,6 +16,7 @@ from kamesh import Component, ProducerFinished, Shutdown
 from kamesh.components.network.dialled import Dialled
 from kamesh.components.network.messages import Connected, Disconnected, Peer, Refused
 from kamesh.components.network.patience import Patience, Verdict, Watch
+from kamesh.components.network.taking import untaken
 from kamesh.components.network.trouble import NetworkError, trouble
 from kamesh.components.refusing import more_than
 from kamesh.components.retries import Retries
@@ -182,7 +183,7 @@ class Calling(Component):
 
     def _look(self, stream: Dialled, watch: Watch, patience: Patience, farewell: bool) -> None:
         waiting = stream.transport.get_write_buffer_size()
-        taken = stream.sent - waiting
+        taken = stream.sent - untaken(stream.transport)
         verdict = watch.look(self.now(), stream.received, taken, waiting > 0, patience)
         if verdict is Verdict.IDLE:
             if not farewell:

@@ -21,6 +21,7 @@ from kamesh import Component, Failure, ProducerFinished
 from kamesh.components.network.messages import Peer
 from kamesh.components.network.patience import Patience, Verdict, Watch
 from kamesh.components.network.stream import Stream
+from kamesh.components.network.taking import untaken
 from kamesh.components.network.trouble import trouble
 from kamesh.errors import NotSuitable
 from kamesh.runtime import Runtime
@@ -192,8 +193,9 @@ class Connection(Stream):
         if not self.connected:
             return Verdict.KEEP
         waiting = self.transport.get_write_buffer_size()
+        taken = self.sent - untaken(self.transport)
         verdict = self._watch.look(
-            now, self.received, self.sent - waiting, waiting > 0 or self.clogged, patience
+            now, self.received, taken, waiting > 0 or self.clogged, patience
         )
         if verdict is Verdict.IDLE:
             self.reason = f"{self.peer} was silent for {patience.idle:g} seconds"

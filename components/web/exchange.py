@@ -2,8 +2,8 @@
 
 Laws
 1. A body is read no faster than it is wanted, and no further than its limit.
-2. An answer is written in pieces of PIECE bytes; a client that takes none of one for `idle` seconds is
-   let go.
+2. A client that takes no byte of what is written to it for `idle` seconds is let go; one that is slow is
+   waited for.
 3. An answer that cannot be finished ends with its connection, so that nobody takes it for whole.
 """
 
@@ -17,6 +17,7 @@ from multidict import CIMultiDict
 
 from kamesh.components.network.messages import Peer
 from kamesh.components.network.peers import peer_of
+from kamesh.components.network.taking import while_taken
 from kamesh.components.web.limits import Limits, Stalled, TooLarge, TooSlow
 from kamesh.components.web.messages import Request, Response, header_lines, headers_of
 
@@ -159,8 +160,7 @@ class Exchange:
 
     async def _timed(self, writing: Awaitable[object]) -> None:
         try:
-            async with asyncio.timeout(self._limits.idle):
-                await writing
+            await while_taken(writing, self._raw.transport, self._limits.idle)
         except TimeoutError:
             raise Stalled("it takes nothing of what it is sent") from None
 

@@ -7,8 +7,9 @@ happens when a handler raises.
 Laws
 1. An error in a handler is a 500 for that request alone (or, when its answer has begun, the end of
    that connection), and is logged.
-2. A connection whose client does nothing in its turn for `idle` seconds is closed; the kernel does the
-   same with one that takes nothing of what it is sent (TCP_USER_TIMEOUT, where there is such).
+2. A connection whose client does nothing in its turn for `idle` seconds is closed. What it is sent by
+   then it may still take from the system, as slowly as it likes. (TCP_USER_TIMEOUT is not for this:
+   Linux has it cut one that reads steadily, but by less than a segment at a time.)
 3. When it closes, requests under way have `grace` seconds; then the port is free and nothing is left.
 """
 
@@ -16,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -34,7 +34,6 @@ log = logging.getLogger("kamesh")
 SWEEP = 1.0  # seconds between two looks at connections, or a quarter of `idle` if that is less
 HANDSHAKE = 60.0  # seconds that asyncio allows for one of TLS
 FAREWELL = 0.2  # seconds that clients have for the end of TLS, when the server ends
-USER_TIMEOUT = getattr(socket, "TCP_USER_TIMEOUT", None)
 
 
 class _Garbage(logging.Filter):
@@ -112,9 +111,6 @@ class Site:
         self._listener = await loop.create_server(
             self._connection, host, port, ssl=self._tls, backlog=512, start_serving=False
         )
-        for sock in self._listener.sockets:
-            if USER_TIMEOUT is not None:  # those that are accepted inherit it
-                sock.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, int(limits.idle * 1000))
         await self._listener.start_serving()
         self._sweeper = loop.create_task(self._sweep(self._web))
         return int(self._listener.sockets[0].getsockname()[1])
