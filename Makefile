@@ -10,7 +10,7 @@ PORT   ?= 0
 KAMESH := $(VENV)/bin/kamesh
 STAMP  := $(VENV)/.made
 
-.PHONY: demo test fast lint types bench clean help
+.PHONY: demo test fast lint types bench reference clean help
 
 help:            ## say what there is
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' Makefile
@@ -41,6 +41,9 @@ types: $(STAMP)  ## strict types, on the wheel as users install it
 
 bench: $(STAMP)  ## the benchmarks, in ratios to peers measured in the same run
 	@$(KAMESH) bench
+
+reference: $(STAMP)  ## the pages of all components, into docs/reference
+	@$(KAMESH) components --pages docs/reference
 
 clean:           ## remove what was made
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache demo-output

@@ -120,6 +120,8 @@ def _parts(text: str) -> Mapping[str, str]:
             body, after = _indented(body)
             about.append(after)
         parts.setdefault(place[1], inspect.cleandoc(body.strip("\n")).strip())
+    if ends := parts.get("How it ends"):
+        parts["How it ends"] = ends[:1].upper() + ends[1:]
     return parts | {"": "\n\n".join(part.strip() for part in about if part.strip())}
 
 

@@ -16,6 +16,7 @@ import kamesh
 import kamesh.testing
 from kamesh.components import sources
 from kamesh.components.catalogue import Entry, catalogue, page_of
+from kamesh.components.catalogue.pages import pages_of
 
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 ENTRIES = catalogue().entries
@@ -104,3 +105,12 @@ def test_its_page(entry: Entry):
     assert len(entry.summary) <= 100
     assert page.ends, f"the docstring of {entry.name} does not say 'How it ends: ...'"
     assert all(box.about for box in (*page.inboxes, *page.outboxes))
+
+
+def test_the_reference_is_what_the_docstrings_say():
+    """The pages in docs/reference are those of today; `make reference` writes them anew."""
+    folder = Path(__file__).parents[2] / "docs" / "reference"
+    wanted = pages_of(catalogue())
+    there = {file.relative_to(folder).as_posix(): file.read_text() for file in folder.rglob("*.md")}
+    assert sorted(there) == sorted(wanted)
+    assert [path for path, text in wanted.items() if there[path] != text] == []
