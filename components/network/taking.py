@@ -44,6 +44,7 @@ async def while_taken(
     """
     loop = asyncio.get_running_loop()
     left: int | None = None
+    timer: asyncio.TimerHandle
 
     def look() -> None:
         nonlocal left, timer
