@@ -15,7 +15,7 @@ import struct
 import termios
 from collections.abc import Awaitable
 
-__all__ = ["untaken", "while_taken"]
+__all__ = ["Taking", "untaken"]
 
 LOOKS = 4  # within the time that is allowed
 
@@ -35,28 +35,54 @@ def untaken(transport: asyncio.WriteTransport | None) -> int:
     return waiting + int(struct.unpack("i", queued)[0])
 
 
-async def while_taken(
-    writing: Awaitable[object], transport: asyncio.WriteTransport | None, idle: float
-) -> None:
-    """Wait for a write; TimeoutError when nothing of what waits was taken for `idle` seconds.
+class Taking:
+    """Waits for the writes of one connection, one after the other, as long as something is taken.
 
-    It is let go a quarter of `idle` later at the most.
+    A look now and then serves them all: a write that is over at once costs no timer.
+
+    Example: `await taking.wait(response.write(piece), transport)`.
     """
-    loop = asyncio.get_running_loop()
-    left: int | None = None
-    timer: asyncio.TimerHandle
 
-    def look() -> None:
-        nonlocal left, timer
-        now = untaken(transport)
-        if left is not None and now < left and not limit.expired():
-            limit.reschedule(loop.time() + idle)
-        left = now
-        timer = loop.call_later(idle / LOOKS, look)
+    __slots__ = ("_idle", "_left", "_limit", "_looked", "_since", "_timer", "_transport")
 
-    timer = loop.call_later(idle / LOOKS, look)
-    try:
-        async with asyncio.timeout(idle) as limit:
-            await writing
-    finally:
-        timer.cancel()
+    def __init__(self, idle: float) -> None:
+        """Wait `idle` seconds for a byte to be taken, and half of that more at the most."""
+        self._idle = idle
+        self._limit: asyncio.Timeout | None = None  # of the write under way
+        self._looked: asyncio.Timeout | None = None  # of the one that was, when it was looked
+        self._timer: asyncio.TimerHandle | None = None
+        self._transport: asyncio.WriteTransport | None = None
+        self._left = 0
+        self._since = 0.0
+
+    async def wait(
+        self, writing: Awaitable[object], transport: asyncio.WriteTransport | None
+    ) -> None:
+        """Wait for a write; TimeoutError when nothing of what waits is taken any more."""
+        self._transport = transport
+        if self._timer is None:
+            self._arm()
+        try:
+            async with asyncio.timeout(None) as self._limit:
+                await writing
+        finally:
+            self._limit = None
+
+    def _arm(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(self._idle / LOOKS, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        limit = self._limit
+        if limit is None:  # nobody waits; the next write begins anew
+            self._looked = None
+            return
+        left, now = untaken(self._transport), loop.time()
+        if limit is not self._looked or left < self._left:
+            self._since = now
+        self._looked, self._left = limit, left
+        if now - self._since >= self._idle:
+            limit.reschedule(now)
+        else:
+            self._arm()

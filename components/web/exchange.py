@@ -17,7 +17,7 @@ from multidict import CIMultiDict
 
 from kamesh.components.network.messages import Peer
 from kamesh.components.network.peers import peer_of
-from kamesh.components.network.taking import while_taken
+from kamesh.components.network.taking import Taking
 from kamesh.components.web.limits import Limits, Stalled, TooLarge, TooSlow
 from kamesh.components.web.messages import Request, Response, header_lines, headers_of
 
@@ -35,6 +35,7 @@ class Exchange:
         self._raw = raw
         self._limits = limits
         self._out: web.StreamResponse | None = None
+        self._taking = Taking(limits.idle)
         self.method = raw.method
         self.path = raw.path
         self.raw_path = raw.raw_path
@@ -160,7 +161,7 @@ class Exchange:
 
     async def _timed(self, writing: Awaitable[object]) -> None:
         try:
-            await while_taken(writing, self._raw.transport, self._limits.idle)
+            await self._taking.wait(writing, self._raw.transport)
         except TimeoutError:
             raise Stalled("it takes nothing of what it is sent") from None
 

@@ -10,7 +10,7 @@ from serving_kit import LIMIT, comes, serving
 
 from kamesh import Component
 from kamesh.components.network import TCPServer
-from kamesh.components.network.taking import while_taken
+from kamesh.components.network.taking import Taking
 
 
 class Transport:
@@ -38,12 +38,14 @@ def test_a_write_is_waited_for_as_long_as_something_is_taken():
                 transport.waiting -= 1
 
         taking = asyncio.ensure_future(take())
-        await while_taken(asyncio.shield(taking), transport, 0.5)  # 2 s
+        await Taking(0.5).wait(asyncio.shield(taking), transport)  # 2 s
         began = loop.time()
         with pytest.raises(TimeoutError):
-            await while_taken(asyncio.Event().wait(), transport, 0.2)
+            await Taking(0.2).wait(asyncio.Event().wait(), transport)
         assert loop.time() - began >= 0.2
-        await while_taken(asyncio.sleep(0), None, 0.2)
+        several = Taking(0.2)
+        for _ in range(10):  # each has its own time
+            await several.wait(asyncio.sleep(0.1), transport)
 
     asyncio.run(main())
 
