@@ -79,6 +79,11 @@ class Hosting:
         if component is not None and not component.control.closed:
             component.control.deliver(message)
 
+    def unread(self) -> int:
+        """Count the messages that wait for those that still run."""
+        boxes = [item for strand in self._live for item in strand.inboxes.items()]
+        return sum(len(box.queue) for name, box in boxes if name != "control")
+
     def stop(self) -> None:
         """End all that still runs."""
         for strand in list(self._live):

@@ -204,7 +204,7 @@ class Node:
         deadline = asyncio.get_running_loop().time() + grace
         while not (self.hosting.over and self.joints.drained):
             if asyncio.get_running_loop().time() >= deadline:
-                self.left = self.joints.undelivered()
+                self.left = self.joints.undelivered() + self.hosting.unread()
                 self.joints.give_up("the node was told to end")
                 self.hosting.stop()
                 break

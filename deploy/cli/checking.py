@@ -10,6 +10,7 @@ from kamesh.deploy.cli.context import Context
 from kamesh.deploy.cli.meant import meant
 from kamesh.deploy.exits import Exit
 from kamesh.deploy.launching.programs import component_of
+from kamesh.deploy.pictures.showing import counted
 from kamesh.deploy.topology.mistakes import FileRefused
 from kamesh.deploy.topology.reading import read_topology
 from kamesh.errors import KameshError
@@ -34,10 +35,7 @@ def check(options: Namespace, context: Context) -> int:
             continue
         results.append({"file": what, "ok": True, "mistakes": [], "plan": _counts(plan)})
         if not options.json:
-            counts = ", ".join(
-                f"{number} {name[:-1] if number == 1 else name}"
-                for name, number in _counts(plan).items()
-            )
+            counts = ", ".join(counted(n, name[:-1]) for name, n in _counts(plan).items())
             context.say(f"{what}: nothing wrong ({counts})")
     if options.json:
         context.say_json(results)

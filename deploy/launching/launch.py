@@ -26,6 +26,7 @@ from kamesh.deploy.launching.child import GRACE, Spec
 from kamesh.deploy.launching.runs import Run
 from kamesh.deploy.launching.signals import end_program
 from kamesh.deploy.launching.spawning import ForkServer, NodeProcess
+from kamesh.deploy.pictures.showing import counted
 from kamesh.errors import KameshError
 from kamesh.nodes.plan import Plan
 
@@ -243,9 +244,9 @@ class Launcher:
                 sent = said.get("sent")
                 self.sent |= sent if isinstance(sent, dict) else {}
                 if said.get("left") and self._stops < 2:
+                    left = counted(said["left"], "message")
                     self._left = self._left or (
-                        f"node {child.name} has ended with {said['left']} messages that nobody took "
-                        f"within {GRACE:g} seconds"
+                        f"node {child.name} has ended with {left} that nobody took within {GRACE:g} seconds"
                     )
                 self._be_gone_soon(child)
             case "failed":

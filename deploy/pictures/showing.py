@@ -11,7 +11,7 @@ import math
 from itertools import islice
 from reprlib import Repr
 
-__all__ = ["as_json", "count", "duration", "one_line", "printable", "size"]
+__all__ = ["as_json", "count", "counted", "duration", "one_line", "printable", "size"]
 
 MOST_ITEMS = 1000  # of one list or dict in JSON
 MOST_DEPTH = 20
@@ -81,6 +81,11 @@ def size(octets: int) -> str:
         return f"{octets} bytes"
     power = min((octets.bit_length() - 1) // 10, len(UNITS))
     return f"{octets / 1024**power:.1f} {UNITS[power - 1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """Write a number of things: `1 message`, `1,024 messages`."""
+    return f"{count(number)} {noun}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

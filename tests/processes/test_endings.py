@@ -137,7 +137,7 @@ def test_nodes_that_cannot_end_in_order_are_ended_and_named(host: Host):
     assert ended["hung"].code == 1
     assert "kamesh: node sink had not ended 5 seconds after" in ended["hung"].err
     assert ended["stuck"].code == 1
-    assert "node source has ended with 1 messages that nobody took" in ended["stuck"].err
+    assert "has ended with 1 message that nobody took" in ended["stuck"].err
     assert ended["thready"].code == 0
     for one in ended.values():
         assert "Traceback" not in one.err, one.err
