@@ -91,7 +91,8 @@ class Handle:
             print(upper.get(timeout=1.0))     # HELLO
 
     How it ends: `finish()` ends what is put in, and the component then ends by itself (a source, which
-    takes nothing in, is told to finish); `stop()` asks it to stop. Leaving the `with` finishes and waits; what has come out can still be got.
+    takes nothing in, is told to finish); `stop()` asks it to stop. Leaving the `with` finishes and
+    waits; what has come out can still be got.
     """
 
     def __init__(self, component: Component) -> None:

@@ -16,9 +16,9 @@ __all__ = ["pages_of", "write_pages"]
 HEAD = """\
 # The components
 
-Made from the docstrings by `kamesh components --pages docs/reference`; every example is run by a test. What the
-examples do not import is of `kamesh`, `kamesh.testing` (`run`, which needs no time), `kamesh.components.sources`
-(`DataSource`, `DataSink`, `OneShot`), or of the component's own package.
+Made from the docstrings by `kamesh components --pages docs/reference`; every example is run by a test.
+What the examples do not import is of `kamesh`, `kamesh.testing` (`run`, which needs no time),
+`kamesh.components.sources` (`DataSource`, `DataSink`, `OneShot`), or of the component's own package.
 """
 
 
