@@ -243,10 +243,11 @@ class Launcher:
                 child.ended = True
                 sent = said.get("sent")
                 self.sent |= sent if isinstance(sent, dict) else {}
-                if said.get("left") and self._stops < 2:
-                    left = counted(said["left"], "message")
+                left = said.get("left")
+                if isinstance(left, int) and left and self._stops < 2:
                     self._left = self._left or (
-                        f"node {child.name} has ended with {left} that nobody took within {GRACE:g} seconds"
+                        f"node {child.name} has ended with {counted(left, 'message')} that nobody took "
+                        f"within {GRACE:g} seconds"
                     )
                 self._be_gone_soon(child)
             case "failed":
