@@ -36,10 +36,8 @@ from kamesh.components.media import (
     PacketSource,
     Record,
     StreamHeader,
-    decoders,
-    encoding,
-    reader,
 )
+from kamesh.components.media.engine import decoders, encoding, reader
 from kamesh.components.media.engine.demuxing import Demuxer, open_media
 from kamesh.components.sources import NullSink
 

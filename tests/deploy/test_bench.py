@@ -1,6 +1,8 @@
 """`kamesh bench`: which benchmarks there are, what is shown of them, and what breaks."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,3 +107,15 @@ def test_the_real_ones_are_found():
     names = {file.stem for file in bench._folder().glob("*.py")}
     assert names >= {"buffers", "idle", "links", "local", "nested", "roundtrip", "start", "tcp"}
     assert bench._folder() == Path(__file__).parents[1] / "bench"
+
+
+@pytest.mark.parametrize("file", sorted(bench._folder().glob("*.py")), ids=lambda file: file.stem)
+def test_each_can_be_loaded(file):
+    """What it imports is there: a benchmark that nobody runs may rot."""
+    load = f"import runpy; runpy.run_path({str(file)!r}, run_name='loaded')"
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(file.parent)!r}); {load}"],
+        capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    missing = "ModuleNotFoundError" in done.stderr and "kamesh" not in done.stderr.splitlines()[-1]
+    assert done.returncode == 0 or missing, done.stderr
