@@ -22,6 +22,7 @@ from kamesh import ThreadedComponent
 from kamesh.codec import register
 from kamesh.components.chunks import Chunk, Preamble
 from kamesh.components.extras import needing
+from kamesh.components.files.atomic import sync_folder
 from kamesh.components.files.errors import NoPath, a_path
 from kamesh.components.formats import ByteStream, Either, Packets, TransportStream
 from kamesh.components.media.core.livewords import FILES
@@ -115,7 +116,7 @@ class Record(ThreadedComponent):
                     f"({self.inbox.failure}); what there is of it is in {self.unfinished}"
                 )
             self.unfinished.replace(self.target)
-            _sync_folder(self.target.parent)
+            sync_folder(self.target.parent)
         except OSError as error:
             if isinstance(error, RecordingError):
                 raise
@@ -208,12 +209,3 @@ def _set_aside(part: Path) -> None:
     raise RecordingError(
         f"{part} and {MOST_KEPT} like it are left of earlier tries: clear them away first"
     )
-
-
-def _sync_folder(folder: Path) -> None:
-    """Bring the new name to the disk too."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
