@@ -37,7 +37,35 @@ class Cutter(Protocol):
         """Give what is left at the end."""
 
 
-class ClusterCutter:
+class _Headed:
+    """What cutters of streams with a head share: the head goes out once, before the first piece."""
+
+    def __init__(self) -> None:
+        """Start before the first byte."""
+        self._buffer = bytearray()
+        self._head: bytearray | None = bytearray()
+        self._sequence = 0
+
+    def _to_head(self, data: bytes) -> None:
+        if self._head is not None:
+            self._head += data
+
+    def _piece(self, data: bytes, keyframe: bool, pts: float) -> list[Preamble | Chunk]:
+        """Give the next piece, behind the head if that has not gone out."""
+        out: list[Preamble | Chunk] = []
+        if self._head is not None:
+            out.append(Preamble(bytes(self._head)))
+            self._head = None
+        out.append(Chunk(data, keyframe, pts, self._sequence))
+        self._sequence += 1
+        return out
+
+    def finish(self) -> list[Preamble | Chunk]:
+        """Give nothing: what is not whole at the end is no piece."""
+        return []
+
+
+class ClusterCutter(_Headed):
     """Turns the bytes of Matroska or WebM into one `Preamble` and a `Chunk` for each cluster.
 
     `pictures` says that the first track is of pictures: then only a cluster whose first picture is a key
@@ -48,10 +76,8 @@ class ClusterCutter:
 
     def __init__(self, *, pictures: bool) -> None:
         """Start before the first byte."""
+        super().__init__()
         self._pictures = pictures
-        self._buffer = bytearray()
-        self._head: bytearray | None = bytearray()
-        self._sequence = 0
 
     def feed(self, data: bytes, pts: float = 0.0) -> list[Preamble | Chunk]:
         """Take more bytes; give what is complete. ValueError if they are no Matroska."""
@@ -70,44 +96,20 @@ class ClusterCutter:
             whole = bytes(self._buffer[: begin + size])
             del self._buffer[: begin + size]
             if name == CLUSTER:
-                out += self._cluster(whole, whole[begin:], pts)
+                keyframe = not self._pictures or _begins_with_key(whole[begin:])
+                out += self._piece(whole, keyframe, pts)
             else:  # of the head, which says where in it each is; or of the end, which nobody needs
                 self._to_head(whole)
         return out
 
-    def _to_head(self, data: bytes) -> None:
-        if self._head is not None:
-            self._head += data
 
-    def _cluster(self, whole: bytes, inside: bytes, pts: float) -> list[Preamble | Chunk]:
-        out: list[Preamble | Chunk] = []
-        if self._head is not None:
-            out.append(Preamble(bytes(self._head)))
-            self._head = None
-        keyframe = not self._pictures or _begins_with_key(inside)
-        out.append(Chunk(whole, keyframe, pts, self._sequence))
-        self._sequence += 1
-        return out
-
-
-    def finish(self) -> list[Preamble | Chunk]:
-        """Give nothing: what is not a whole cluster is no piece."""
-        return []
-
-
-class PageCutter:
+class PageCutter(_Headed):
     """Turns the bytes of Ogg into one `Preamble` and a `Chunk` for each page.
 
     The head is all pages before the first that has a time. Pages of sound can be begun with anywhere.
 
     Example: `for item in cutter.feed(data): fanout.put(item)`.
     """
-
-    def __init__(self) -> None:
-        """Start before the first byte."""
-        self._buffer = bytearray()
-        self._head: bytearray | None = bytearray()
-        self._sequence = 0
 
     def feed(self, data: bytes, pts: float = 0.0) -> list[Preamble | Chunk]:
         """Take more bytes; give what is complete. ValueError if they are no pages of Ogg."""
@@ -126,17 +128,8 @@ class PageCutter:
             if self._head is not None and page[6:14] in (bytes(8), NOT_SAID):
                 self._head += page
                 continue
-            if self._head is not None:
-                out.append(Preamble(bytes(self._head)))
-                self._head = None
-            out.append(Chunk(page, True, pts, self._sequence))
-            self._sequence += 1
+            out += self._piece(page, True, pts)
         return out
-
-
-    def finish(self) -> list[Preamble | Chunk]:
-        """Give nothing: what is not a whole page is no piece."""
-        return []
 
 
 class TableCutter:
