@@ -33,20 +33,11 @@ class PromiseBroken(AssertionError):
     """A component does not do what every component does; the text says what."""
 
 
-class _Patient(Component):
+class _Patient(Feeder):
     """Feeds as room allows, and after that neither ends nor sends: a stream that stays open."""
 
-    def __init__(self, messages: Iterable[object]) -> None:
-        super().__init__(name="source")
-        self.messages = messages
-        self.done = False
-
     def main(self) -> Generator[None, None, None]:
-        for message in self.messages:
-            while self.room("outbox") <= 0:
-                yield
-            self.send(message)
-        self.done = True
+        yield from super().main()
         while not self._strand.told():
             yield self.pause()
 
@@ -117,7 +108,7 @@ async def _told(
     runtime = current_runtime()
     others: list[Component] = []
     if messages is not None:
-        others.append(_Patient(messages))
+        others.append(_Patient(messages, name="source"))
         link(others[0].outbox, component._inbox(inbox))
     collector = Collector()
     if outbox in component._strand.outboxes:
