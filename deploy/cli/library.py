@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
-from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from kamesh.components.catalogue import (
     value_named,
 )
 from kamesh.components.catalogue.pages import write_pages
+from kamesh.components.named import imported
 from kamesh.components.oneline.words import WORDS
 from kamesh.deploy.cli.context import Context
 from kamesh.deploy.exits import Exit
@@ -76,17 +76,16 @@ def _asked_for(known: Catalogue, name: str) -> tuple[Entry | Value | None, tuple
 
 def _own(use: str) -> Entry | None:
     """Describe a component that is in no catalogue, by "module:Class"."""
-    module, _, name = use.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:
         sys.path.insert(0, here)  # where `kamesh run` finds it too
     try:
-        thing = getattr(import_module(module), name, None)
-    except ImportError:
+        thing = imported(use)
+    except (ImportError, AttributeError):
         return None
     if not (isinstance(thing, type) and issubclass(thing, Component)):
         return None
-    return entry_of(thing, use, module)
+    return entry_of(thing, use, use.partition(":")[0])
 
 
 def _word(name: str, context: Context) -> int:
