@@ -18,7 +18,6 @@ from typing import Any
 
 from kamesh import Component, Pipeline
 from kamesh.chassis import as_component
-from kamesh.components.named import imported
 from kamesh.components.oneline.calling import literal, wrong_with
 from kamesh.components.oneline.tokens import PipelineMistake, Token, steps_of
 from kamesh.components.oneline.words import (
@@ -220,8 +219,11 @@ def _converted(name: str, word: Word, argument: str, given: str) -> object:
 
 def _made(step: Step) -> Any:
     """Import what makes the component of `step`, and make it."""
+    module, _, name = step.use.partition(":")
     try:
-        maker = imported(step.use)
+        maker: Any = importlib.import_module(module)
+        for part in name.split("."):
+            maker = getattr(maker, part)
         if step.word == step.use and not isinstance(maker, type) and not step.arguments:
             return maker  # a function of the user's own, which is wrapped as in any Pipeline
         if wrong := wrong_with(maker, step.arguments, step.options):
